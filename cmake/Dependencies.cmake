@@ -1,0 +1,34 @@
+# Everything from outside, each behind one target name of ours. The small libraries are linked
+# statically where the distribution ships an archive: each shared object costs every command
+# a part of its start-up time.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+
+function(stack_prefer_static target pkg archive)
+  pkg_check_modules(DEP_${archive} REQUIRED ${pkg})
+  add_library(${target} INTERFACE IMPORTED GLOBAL)
+  target_include_directories(${target} SYSTEM INTERFACE ${DEP_${archive}_INCLUDE_DIRS})
+  find_library(DEP_${archive}_STATIC NAMES lib${archive}.a)
+  if(DEP_${archive}_STATIC)
+    target_link_libraries(${target} INTERFACE ${DEP_${archive}_STATIC})
+  else()
+    target_link_libraries(${target} INTERFACE ${DEP_${archive}_LINK_LIBRARIES})
+  endif()
+endfunction()
+
+stack_prefer_static(stack::yaml yaml-cpp yaml-cpp)
+stack_prefer_static(stack::nl_core libnl-3.0 nl-3)
+stack_prefer_static(stack::nl_route libnl-route-3.0 nl-route-3)
+stack_prefer_static(stack::seccomp libseccomp seccomp)
+add_library(stack::nl INTERFACE IMPORTED GLOBAL)
+target_link_libraries(stack::nl INTERFACE stack::nl_route stack::nl_core)
+
+# Used in one source file each, header-only: no shared object to load at every start.
+find_package(spdlog REQUIRED)
+add_library(stack::spdlog INTERFACE IMPORTED GLOBAL)
+target_link_libraries(stack::spdlog INTERFACE spdlog::spdlog_header_only)
+target_compile_definitions(stack::spdlog INTERFACE FMT_HEADER_ONLY)
+
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_path(STACK_BOOST_GRAPH boost/graph/adjacency_list.hpp REQUIRED)

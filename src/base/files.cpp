@@ -1,0 +1,205 @@
+#include "base/files.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/sys.hpp"
+#include "base/text.hpp"
+
+namespace base {
+
+namespace {
+
+struct CloseDir {
+  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
+};
+using Dir = std::unique_ptr<DIR, CloseDir>;
+
+std::vector<std::string> names_in(int dir_fd, const std::string& path) {
+  Dir dir(::fdopendir(dir_fd));
+  if (!dir) {
+    const int saved = errno;
+    ::close(dir_fd);
+    throw SysError(saved, "opendir", path);
+  }
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(dir.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  return names;
+}
+
+// Removes the entries below `dir`, which lies on `device`.
+void empty_dir(int dir, const std::string& path, dev_t device) {
+  for (const std::string& name : names_in(sys::dup(dir).release(), path)) {
+    const std::string child = path + "/" + name;
+    if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) continue;
+    if (errno != EISDIR && errno != EPERM) throw_errno("unlink", child);
+    Fd sub(::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!sub) {
+      if (errno == ENOENT) continue;
+      throw_errno("open", child);
+    }
+    struct stat info {};
+    if (::fstat(sub.get(), &info) != 0) throw_errno("stat", child);
+    if (info.st_dev != device) {
+      throw SysError(EBUSY, "remove", child, "something is still mounted there");
+    }
+    empty_dir(sub.get(), child, device);
+    if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
+      throw_errno("rmdir", child);
+    }
+  }
+}
+
+}  // namespace
+
+std::string read_file(const std::string& path, std::size_t limit) {
+  return sys::read_all(sys::open(path, O_RDONLY).get(), path, limit);
+}
+
+std::optional<std::string> try_read_file(const std::string& path, std::size_t limit) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    if (errno == ENOENT || errno == ENOTDIR) return {};
+    throw_errno("open", path);
+  }
+  return sys::read_all(fd.get(), path, limit);
+}
+
+void write_atomic(const std::string& path, std::string_view content, WriteOptions options) {
+  static std::atomic<unsigned> counter{0};
+  const std::string temporary = cat(path, ".tmp.", ::getpid(), ".", counter++);
+  try {
+    const Fd fd = sys::open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, options.mode);
+    if (::fchmod(fd.get(), options.mode) != 0) throw_errno("chmod", temporary);
+    sys::write_all(fd.get(), content, path);
+    if (options.durable && ::fsync(fd.get()) != 0) throw_errno("fsync", path);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) throw_errno("rename", path);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  if (options.durable) {
+    const Fd dir = sys::open(parent_dir(path), O_RDONLY | O_DIRECTORY);
+    ::fsync(dir.get());
+  }
+}
+
+void write_kernel(const std::string& path, std::string_view value) {
+  const Fd fd = sys::open(path, O_WRONLY);
+  if (::write(fd.get(), value.data(), value.size()) < 0) {
+    throw SysError(errno, cat("write \"", value, "\" to"), path);
+  }
+}
+
+bool exists(const std::string& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+bool is_directory(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+std::vector<std::string> list_dir(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return {};
+    throw_errno("open", path);
+  }
+  std::vector<std::string> names = names_in(fd, path);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
+    throw_errno("unlink", path);
+  }
+}
+
+void remove_tree(const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return;
+    throw_errno("stat", path);
+  }
+  if (!S_ISDIR(info.st_mode)) {
+    remove_file(path);
+    return;
+  }
+  {
+    const Fd dir = sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    empty_dir(dir.get(), path, info.st_dev);
+  }
+  if (::rmdir(path.c_str()) != 0 && errno != ENOENT) throw_errno("rmdir", path);
+}
+
+std::optional<Fd> lock_file(const std::string& path, LockOptions options) {
+  while (true) {
+    Fd fd = sys::open(path, O_RDWR | O_CREAT, 0600);
+    int operation = options.shared ? LOCK_SH : LOCK_EX;
+    if (!options.wait) operation |= LOCK_NB;
+    while (::flock(fd.get(), operation) != 0) {
+      if (errno == EWOULDBLOCK) return {};
+      if (errno != EINTR) throw_errno("flock", path);
+    }
+    // The file may have been removed while we waited; a lock on a name nobody sees guards nothing.
+    struct stat held {};
+    struct stat named {};
+    if (::fstat(fd.get(), &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
+        held.st_ino == named.st_ino && held.st_dev == named.st_dev) {
+      return fd;
+    }
+  }
+}
+
+std::string clean_path(std::string_view path) {
+  const bool rooted = !path.empty() && path.front() == '/';
+  std::vector<std::string> out;
+  for (std::string& part : split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      if (!out.empty() && out.back() != "..") {
+        out.pop_back();
+        continue;
+      }
+      if (rooted) continue;
+    }
+    out.push_back(std::move(part));
+  }
+  std::string joined = join(out, "/");
+  if (rooted) return "/" + joined;
+  return joined.empty() ? "." : joined;
+}
+
+std::string absolute_path(const std::string& base, std::string_view path) {
+  if (!path.empty() && path.front() == '/') return clean_path(path);
+  return clean_path(cat(base, "/", path));
+}
+
+std::string parent_dir(std::string_view path) {
+  const std::size_t slash = path.find_last_of('/');
+  if (slash == std::string_view::npos) return ".";
+  return slash == 0 ? "/" : std::string(path.substr(0, slash));
+}
+
+std::string base_name(std::string_view path) {
+  const std::size_t slash = path.find_last_of('/');
+  return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
+}
+
+}  // namespace base

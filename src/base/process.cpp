@@ -1,0 +1,73 @@
+#include "base/process.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+
+namespace base {
+
+const std::string& boot_id() {
+  static const std::string id(trim(read_file("/proc/sys/kernel/random/boot_id")));
+  return id;
+}
+
+std::optional<ProcessStat> process_stat(pid_t pid) {
+  std::optional<std::string> text;
+  try {
+    text = try_read_file(cat("/proc/", pid, "/stat"));
+  } catch (const SysError& error) {
+    if (error.errnum() == ESRCH) return {};
+    throw;
+  }
+  if (!text) return {};
+  // The command may hold blanks and parentheses: fields are counted from the last ')'.
+  const std::size_t close = text->rfind(')');
+  if (close == std::string::npos || close + 2 >= text->size()) return {};
+  const std::vector<std::string> fields = split(std::string_view(*text).substr(close + 2), ' ');
+  if (fields.size() < 20) return {};
+  ProcessStat out;
+  out.state = fields[0].empty() ? '?' : fields[0][0];
+  out.parent = static_cast<pid_t>(parse_int(fields[1]).value_or(0));
+  out.start_time = parse_uint(fields[19]).value_or(0);
+  return out;
+}
+
+std::optional<ProcessId> identify(pid_t pid) {
+  const auto stat = process_stat(pid);
+  if (!stat) return {};
+  return ProcessId{pid, stat->start_time};
+}
+
+bool is_alive(const ProcessId& id) {
+  if (!id.valid()) return false;
+  const auto stat = process_stat(id.pid);
+  return stat && stat->start_time == id.start_time && stat->state != 'Z' && stat->state != 'X';
+}
+
+PidFd open_pidfd(pid_t pid) {
+  const auto fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  if (fd < 0 && errno != ESRCH && errno != EINVAL) throw_errno("pidfd_open", std::to_string(pid));
+  return PidFd(fd);
+}
+
+PidFd open_pidfd(const ProcessId& id) {
+  PidFd fd = open_pidfd(id.pid);
+  // Open first, compare afterwards: the descriptor now pins the process that we look at.
+  const auto now = identify(id.pid);
+  if (!now || *now != id) return {};
+  return fd;
+}
+
+bool send_signal(const PidFd& process, int signal) {
+  if (!process) return false;
+  if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0) return true;
+  if (errno == ESRCH) return false;
+  throw_errno("pidfd_send_signal");
+}
+
+}  // namespace base

@@ -1,0 +1,31 @@
+// Carrying a plan out as a person sees it: supervisor, progress, failures, and planning again when
+// the state changed underneath. Used by up and down.
+#pragma once
+
+#include <functional>
+
+#include "cli/context.hpp"
+#include "cli/progress.hpp"
+#include "planner/plan.hpp"
+#include "supervisor/client.hpp"
+
+namespace cli {
+
+struct ApplyRequest {
+  const Context& context;
+  const base::ProjectPaths& paths;
+  Progress& progress;
+  supervisor::ApplyOptions options;
+  int interrupt_fd = -1;
+  // Makes the plan from what is there now; called again when the one before was stale. Nothing:
+  // there is nothing to carry out.
+  std::function<std::optional<planner::Plan>()> make_plan;
+};
+// At most five plans; then a result with an error.
+supervisor::ApplyResult carry_out(const ApplyRequest& request);
+
+// Every failure with its text, hint and last log lines, on stderr, after the progress. Returns the
+// exit status.
+int report(const Context& context, const supervisor::ApplyResult& result, const Progress& progress);
+
+}  // namespace cli

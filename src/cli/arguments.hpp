@@ -1,0 +1,92 @@
+// Arguments: what was asked for on the command line, as plain values. parse_arguments() is pure: it
+// reads no file, no environment and ends no process; CLI11 stays behind it.
+// To add an option: a field here, one line in arguments.cpp, its use in the command's file, and a
+// line in docs/stack.1 and docs/commands.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cli {
+
+enum class Ansi : std::uint8_t { Auto, Always, Never };
+enum class ProgressMode : std::uint8_t { Auto, Tty, Plain, Json, Quiet };
+
+// Accepted before and after the command.
+struct GlobalArgs {
+  std::vector<std::string> files, env_files, profiles;
+  std::string project_name, project_directory, root;
+  Ansi ansi = Ansi::Auto;
+  ProgressMode progress = ProgressMode::Auto;
+  bool dry_run = false;
+};
+
+struct UpArgs {
+  bool detach = false, wait = false;
+  bool force_recreate = false, no_deps = false, remove_orphans = false;
+  std::optional<unsigned> wait_timeout;   // seconds
+  std::map<std::string, unsigned> scale;  // service → replicas
+};
+struct DownArgs {
+  bool volumes = false, remove_orphans = false;
+};
+struct PlanArgs {
+  bool detailed_exitcode = false;
+};
+struct ListArgs {  // ps, ls, network ls, volume ls
+  bool all = false, quiet = false, services = false, no_trunc = false;
+};
+struct LogArgs {  // logs, and what `up` shows
+  bool follow = false, timestamps = false, no_prefix = false, no_colour = false;
+  std::optional<std::size_t> tail;  // nothing: all
+};
+struct ExecArgs {
+  bool no_tty = false, detach = false, privileged = false;
+  std::string user, working_dir;
+  std::vector<std::string> environment;  // NAME=value or NAME
+  std::vector<std::string> argv;
+};
+struct ConfigArgs {
+  bool quiet = false, services = false, volumes = false, images = false;
+  std::string output;
+};
+struct PortArgs {
+  std::string protocol = "tcp";
+  std::uint16_t port = 0;
+};
+struct ObjectArgs {  // network and volume
+  std::vector<std::string> subnets, gateways, labels;
+  bool internal = false, ipv6 = false, force = false;
+};
+
+struct Arguments {
+  GlobalArgs globals;
+  std::string command;                   // "up", "network create"
+  std::vector<std::string> names;        // services; names of networks or volumes
+  std::string format;                    // "": the command's default
+  unsigned index = 0;                    // 0: the first that runs
+  std::optional<unsigned> stop_timeout;  // -t of up and down, seconds
+  bool short_version = false;
+  UpArgs up;
+  DownArgs down;
+  PlanArgs plan;
+  ListArgs list;
+  LogArgs logs;
+  ExecArgs exec;
+  ConfigArgs config;
+  PortArgs port;
+  ObjectArgs object;
+};
+
+struct Parsed {
+  Arguments arguments;
+  std::optional<int> exit;  // set: print `out` and `err`, end with this status
+  std::string out, err;
+};
+// `words` without the program's name.
+Parsed parse_arguments(const std::vector<std::string>& words);
+
+}  // namespace cli

@@ -1,0 +1,24 @@
+// One function a command, each in its own file; run.cpp chooses. They return the exit status and
+// throw base::Error or spec::SpecError for what run() prints.
+#pragma once
+
+#include "cli/arguments.hpp"
+#include "cli/context.hpp"
+
+namespace cli {
+
+int up(const Context& context, const Arguments& args);
+int down(const Context& context, const Arguments& args);
+int plan(const Context& context, const Arguments& args);
+int ps(const Context& context, const Arguments& args);
+int logs(const Context& context, const Arguments& args);
+int exec(const Context& context, const Arguments& args);
+int config(const Context& context, const Arguments& args);
+int ls(const Context& context, const Arguments& args);
+int port(const Context& context, const Arguments& args);
+int version(const Context& context, const Arguments& args);
+int doctor(const Context& context, const Arguments& args);
+int network(const Context& context, const Arguments& args);  // create, ls, inspect, rm, prune
+int volume(const Context& context, const Arguments& args);
+
+}  // namespace cli

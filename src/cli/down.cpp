@@ -1,0 +1,70 @@
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "cli/apply.hpp"
+#include "cli/commands.hpp"
+#include "cli/errors.hpp"
+#include "cli/signals.hpp"
+
+namespace cli {
+
+namespace {
+
+bool nothing_there(const Recorded& recorded) {
+  return !recorded.intent && recorded.actual.containers.empty() &&
+         recorded.actual.fabric.endpoints.empty() && recorded.actual.fabric.ports.empty();
+}
+
+planner::Plan make_down(const Recorded& recorded, const Arguments& args) {
+  planner::DesiredState intent;
+  intent.project = recorded.paths.project;
+  if (recorded.intent) intent = *recorded.intent;
+  planner::DownOptions options;
+  options.volumes = args.down.volumes;
+  options.remove_orphans = args.down.remove_orphans;
+  options.services = args.names;
+  return planner::plan_down(intent, recorded.actual, options);
+}
+
+}  // namespace
+
+int down(const Context& context, const Arguments& args) {
+  Recorded recorded = look_up(context);
+  const base::ProjectPaths paths = recorded.paths;
+  if (nothing_there(recorded)) {
+    write_text(STDERR_FILENO,
+               base::cat("stack: ", paint("warning:", Colour::Yellow, context.err_colour),
+                         " nothing of stack ", paths.project, " is there to remove\n"));
+    return kDone;
+  }
+  check_services(args.names, service_names(recorded), paths.project);
+  if (context.globals.dry_run) {
+    write_text(STDOUT_FILENO, planner::to_text(make_down(recorded, args), {context.out_colour}));
+    return kDone;
+  }
+  require_root("down");
+  Signals interrupts({SIGINT, SIGTERM});
+  interrupts.end_at(2);
+  Progress progress({context.globals.progress, context.globals.ansi});
+  supervisor::ApplyOptions options;
+  if (args.stop_timeout) options.stop_timeout = std::chrono::seconds(*args.stop_timeout);
+  bool first = true;
+  const auto result = carry_out(
+      {context, paths, progress, options, interrupts.fd(), [&]() -> std::optional<planner::Plan> {
+         if (!first) {
+           recorded.intent = executor::recorded_intent(paths);
+           recorded.actual = executor::observe(paths);
+           if (nothing_there(recorded)) return {};
+         }
+         first = false;
+         planner::Plan plan = make_down(recorded, args);
+         // Even without steps the intent itself may have to go.
+         if (plan.empty() && !plan.forget) return {};
+         return plan;
+       }});
+  progress.finish();
+  if (interrupts.count() > 0) return kInterrupted;
+  return report(context, result, progress);
+}
+
+}  // namespace cli

@@ -1,0 +1,178 @@
+#include "cli/follow.hpp"
+
+#include <poll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/sys.hpp"
+#include "cli/context.hpp"
+#include "cli/terminal.hpp"
+#include "executor/observe.hpp"
+
+namespace cli {
+
+using planner::ActualContainer;
+using planner::ActualState;
+using planner::ContainerStatus;
+
+namespace {
+
+// inotify wakes us; this is for file systems and kernels that do not report splice (below 6.7).
+constexpr int kPollMs = 100;
+constexpr auto kObserveEvery = std::chrono::seconds(1);
+
+bool is_active(const ActualContainer& container) {
+  switch (container.status) {
+    case ContainerStatus::Running:
+    case ContainerStatus::Restarting:
+    case ContainerStatus::Paused:
+      return true;
+    case ContainerStatus::Created:
+    case ContainerStatus::Exited:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+LogFollower::LogFollower(base::ProjectPaths paths, Options options)
+    : paths_(std::move(paths)),
+      options_(std::move(options)),
+      printer_(options_.format),
+      inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
+
+void LogFollower::watch(const std::string& path) {
+  if (!inotify_) return;
+  ::inotify_add_watch(inotify_.get(), path.c_str(),
+                      IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE);
+}
+
+void LogFollower::open(const ActualContainer& container, std::optional<std::size_t> tail) {
+  auto source = std::make_unique<Source>();
+  source->container = container.name;
+  const auto [at, fresh] = printer_of_.emplace(container.name, printer_of_.size());
+  if (fresh) printer_.add(short_name(container.name, paths_.project));
+  source->printer = at->second;
+  source->reader = std::make_unique<supervisor::LogReader>(paths_.log_dir(container.name));
+  if (tail) source->reader->tail(*tail);
+  Source* raw = source.get();
+  merger_.add([this, raw] { return raw->reader->next(raw->accept_partial || everything_); });
+  sources_.push_back(std::move(source));
+  watch(paths_.log_dir(container.name));
+  watch(paths_.container_run(container.name));
+}
+
+void LogFollower::refresh(const ActualState& actual, std::optional<std::size_t> tail) {
+  for (const ActualContainer& each : actual.containers) {
+    if (!is_selected(options_.services, each.service)) continue;
+    const auto [at, fresh] = created_.emplace(each.name, each.created_at);
+    if (fresh) {
+      open(each, tail);
+    } else if (at->second != each.created_at) {
+      at->second = each.created_at;
+      open(each, {});
+    }
+    for (const auto& source : sources_) {
+      if (source->container == each.name) source->accept_partial = !is_active(each);
+    }
+  }
+}
+
+void LogFollower::restart(const std::string& container) {
+  created_.erase(container);
+}
+
+void LogFollower::drain(bool everything) {
+  everything_ = everything;
+  // Collected first: one write a burst and stream instead of one a line.
+  std::string out, err;
+  const auto flush = [](int fd, std::string& text) {
+    write_text(fd, text);
+    text.clear();
+  };
+  while (auto merged = merger_.next()) {
+    const std::string text = printer_.text(sources_[merged->source]->printer, merged->line);
+    // The order between the two holds where both lead to the same terminal or file.
+    if (merged->line.err) {
+      if (!out.empty()) flush(STDOUT_FILENO, out);
+      err += text;
+    } else {
+      if (!err.empty()) flush(STDERR_FILENO, err);
+      out += text;
+    }
+    if (out.size() + err.size() > (1U << 16U)) {
+      flush(STDOUT_FILENO, out);
+      flush(STDERR_FILENO, err);
+    }
+  }
+  flush(STDOUT_FILENO, out);
+  flush(STDERR_FILENO, err);
+  everything_ = false;
+}
+
+void LogFollower::wait(Signals* signals) {
+  std::array<pollfd, 2> fds{
+      {{inotify_.get(), POLLIN, 0}, {signals != nullptr ? signals->fd() : -1, POLLIN, 0}}};
+  ::poll(fds.data(), fds.size(), kPollMs);
+  std::array<char, 4096> ignored{};
+  while (inotify_ && ::read(inotify_.get(), ignored.data(), ignored.size()) > 0) {
+  }
+}
+
+bool LogFollower::all_ended(const ActualState& actual) const {
+  for (const ActualContainer& each : actual.containers) {
+    if (is_selected(options_.services, each.service) && is_active(each)) return false;
+  }
+  return true;
+}
+
+void LogFollower::announce(const ActualState& actual) {
+  for (const ActualContainer& each : actual.containers) {
+    if (!is_selected(options_.services, each.service)) continue;
+    if (each.status == ContainerStatus::Running) {
+      running_.insert(each.name);
+    } else if (running_.erase(each.name) > 0 || each.status == ContainerStatus::Restarting) {
+      if (each.status == ContainerStatus::Restarting || !options_.announce_exits) continue;
+      const std::string code = each.exit.known ? std::to_string(each.exit.code) : "unknown";
+      write_text(STDOUT_FILENO,
+                 base::cat(short_name(each.name, paths_.project), " exited with code ", code,
+                           each.exit.oom_killed ? " (out of memory)" : "", "\n"));
+    }
+  }
+}
+
+bool LogFollower::follow(Signals* signals) {
+  base::Duration observed{0};
+  // What ended before the first look still gets its line.
+  bool first = true;
+  while (true) {
+    if (signals != nullptr && signals->count() > 0) return false;
+    const base::Duration now = base::sys::monotonic_now();
+    if (first || now - observed >= kObserveEvery) {
+      const ActualState actual = executor::observe(paths_);
+      observed = base::sys::monotonic_now();
+      if (first) {
+        for (const ActualContainer& each : actual.containers) {
+          if (each.status == ContainerStatus::Exited) running_.insert(each.name);
+        }
+      }
+      // New containers from their first line; those there at first were opened by the caller.
+      refresh(actual, {});
+      drain(false);
+      announce(actual);
+      first = false;
+      if (all_ended(actual)) {
+        drain(true);
+        return true;
+      }
+    } else {
+      drain(false);
+    }
+    wait(signals);
+  }
+}
+
+}  // namespace cli

@@ -1,0 +1,65 @@
+// LogFollower: the lines of a stack's containers on stdout and stderr as they come, across
+// restarts, replacements and new replicas. Reads log files; needs no supervisor.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/paths.hpp"
+#include "cli/log_view.hpp"
+#include "cli/signals.hpp"
+#include "planner/actual.hpp"
+
+namespace cli {
+
+class LogFollower {
+ public:
+  struct Options {
+    std::vector<std::string> services;  // empty: all
+    LogFormat format;
+    bool announce_exits = false;  // "web-1 exited with code 0"
+  };
+  LogFollower(base::ProjectPaths paths, Options options);
+
+  // Opens the logs of containers not known yet, and of those made anew since. `tail`: where the
+  // logs of those start; nothing: at the beginning.
+  void refresh(const planner::ActualState& actual, std::optional<std::size_t> tail);
+  // Forgets where we are in this container's log: it will be read from the beginning.
+  void restart(const std::string& container);
+  // Prints what is there now. Unfinished lines only of containers that do not run, or when
+  // `everything`.
+  void drain(bool everything);
+  // Prints until every selected container has ended (true) or a signal came (false).
+  bool follow(Signals* signals);
+
+ private:
+  struct Source {
+    std::string container;
+    std::size_t printer = 0;
+    std::unique_ptr<supervisor::LogReader> reader;
+    bool accept_partial = false;
+  };
+  void open(const planner::ActualContainer& container, std::optional<std::size_t> tail);
+  void watch(const std::string& path);
+  void wait(Signals* signals);
+  void announce(const planner::ActualState& actual);
+  [[nodiscard]] bool all_ended(const planner::ActualState& actual) const;
+
+  base::ProjectPaths paths_;
+  Options options_;
+  LogMerger merger_;
+  LogPrinter printer_;
+  std::vector<std::unique_ptr<Source>> sources_;
+  std::map<std::string, std::size_t> printer_of_;
+  std::map<std::string, std::chrono::system_clock::time_point> created_;
+  std::set<std::string> running_;
+  base::Fd inotify_;
+  bool everything_ = false;
+};
+
+}  // namespace cli

@@ -1,0 +1,25 @@
+#include "cli/commands.hpp"
+#include "cli/errors.hpp"
+#include "cli/follow.hpp"
+
+namespace cli {
+
+int logs(const Context& context, const Arguments& args) {
+  const Recorded recorded = look_up(context);
+  check_services(args.names, service_names(recorded), recorded.paths.project);
+  LogFormat format;
+  format.prefix = !args.logs.no_prefix;
+  format.colour = context.out_colour && !args.logs.no_colour;
+  format.timestamps = args.logs.timestamps;
+  LogFollower follower(recorded.paths, {args.names, format, false});
+  follower.refresh(recorded.actual, args.logs.tail);
+  if (!args.logs.follow) {
+    follower.drain(true);
+    return kDone;
+  }
+  // Ctrl-C has nothing to undo here: its default ends us, and the shell sees 130.
+  follower.follow(nullptr);
+  return kDone;
+}
+
+}  // namespace cli

@@ -1,0 +1,52 @@
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/files.hpp"
+#include "base/json.hpp"
+#include "cli/commands.hpp"
+#include "cli/errors.hpp"
+#include "cli/table.hpp"
+#include "cli/terminal.hpp"
+
+namespace cli {
+
+namespace {
+
+std::string stack_status(const executor::KnownStack& stack) {
+  std::vector<std::string> parts;
+  if (stack.exited > 0) parts.push_back(base::cat("exited(", stack.exited, ")"));
+  if (stack.running > 0) parts.push_back(base::cat("running(", stack.running, ")"));
+  return parts.empty() ? "created(0)" : base::join(parts, ", ");
+}
+
+}  // namespace
+
+int ls(const Context& context, const Arguments& args) {
+  auto known = executor::known_stacks(context.roots);
+  std::sort(known.begin(), known.end(),
+            [](const auto& a, const auto& b) { return a.project < b.project; });
+  nlohmann::json array = nlohmann::json::array();
+  Table table({"NAME", "STATUS", "CONFIG FILES"});
+  std::string names;
+  for (const executor::KnownStack& each : known) {
+    if (each.running == 0 && !args.list.all) continue;
+    std::vector<std::string> files;
+    for (const std::string& file : each.config_files) {
+      files.push_back(file == "-" ? file : base::absolute_path(each.working_dir, file));
+    }
+    const std::string joined = base::join(files, ",");
+    names += each.project + "\n";
+    table.add({each.project, stack_status(each), joined});
+    array.push_back({{"Name", each.project},
+                     {"Status", stack_status(each)},
+                     {"ConfigFiles", joined},
+                     {"WorkingDir", each.working_dir}});
+  }
+  write_text(STDOUT_FILENO, args.list.quiet         ? names
+                            : args.format == "json" ? array.dump() + "\n"
+                                                    : table.str());
+  return kDone;
+}
+
+}  // namespace cli

@@ -1,0 +1,141 @@
+#include "cli/preflight.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.hpp"
+#include "executor/world.hpp"
+#include "netfab/ports.hpp"
+#include "supervisor/client.hpp"
+
+namespace cli {
+
+namespace {
+
+using netfab::PublishedPort;
+
+bool same_host_side(const PublishedPort& a, const PublishedPort& b) {
+  return a.protocol == b.protocol && a.host_port == b.host_port &&
+         a.host_address == b.host_address && a.target.family == b.target.family;
+}
+
+bool holds(const std::vector<PublishedPort>& ports, const PublishedPort& wanted) {
+  return std::any_of(ports.begin(), ports.end(),
+                     [&](const PublishedPort& each) { return same_host_side(each, wanted); });
+}
+
+void choose_host_ports(planner::DesiredState& desired) {
+  std::set<std::pair<netfab::Protocol, std::uint16_t>> chosen;
+  for (const auto& container : desired.containers) {
+    for (const auto& port : container.ports) chosen.emplace(port.protocol, port.host_port);
+  }
+  for (const planner::UnassignedPort& open : planner::unassigned_ports(desired)) {
+    if (open.entries.empty()) continue;
+    const PublishedPort& first = *open.entries.front();
+    std::uint16_t number = 0;
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      number = netfab::free_port(first.protocol, first.host_address);
+      if (chosen.emplace(first.protocol, number).second) break;
+      number = 0;
+    }
+    if (number == 0)
+      throw base::Error("no free port of the host could be found", "free some, or name one");
+    for (PublishedPort* entry : open.entries) entry->host_port = number;
+  }
+}
+
+// The supervisor answers at [::1] itself, and goes on doing so when somebody flushes the firewall:
+// a port of this stack that our own process holds is no conflict.
+bool is_own_relay(const std::string& holder, bool was_ours) {
+  return was_ours &&
+         holder.find(std::string(supervisor::kSupervisorName).substr(0, 15)) != std::string::npos;
+}
+
+}  // namespace
+
+const spec::Port* origin_of(const PublishedPort& port, const spec::Service& service) {
+  const spec::Port* nearest = nullptr;
+  for (const spec::Port& each : service.ports) {
+    const bool tcp = each.protocol == spec::Protocol::Tcp;
+    if (tcp != (port.protocol == netfab::Protocol::Tcp)) continue;
+    if (port.target_port < each.target_first ||
+        port.target_port >= each.target_first + std::max<unsigned>(each.target_count, 1)) {
+      continue;
+    }
+    if (nearest == nullptr) nearest = &each;
+    const unsigned count = std::max<unsigned>(each.published_count, 1);
+    if (each.host_address == port.host_address && port.host_port >= each.published_first &&
+        port.host_port < each.published_first + count) {
+      return &each;
+    }
+  }
+  return nearest;
+}
+
+Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
+                  const planner::DiffOptions& options) {
+  Planned out;
+  out.desired = planner::desire(loaded.stack, executor::gather_world(loaded.stack, paths),
+                                executor::Names(paths));
+  choose_host_ports(out.desired);
+  out.actual = executor::observe(paths);
+  const auto recorded = executor::recorded_intent(paths);
+  planner::DiffOptions with_record = options;
+  with_record.recorded = recorded ? &*recorded : nullptr;
+  out.plan = planner::diff(out.desired, out.actual, with_record);
+  return out;
+}
+
+void check_obstacles(const spec::Loaded& loaded, const base::ProjectPaths& paths,
+                     const Planned& planned) {
+  if (planned.plan.empty()) return;
+  std::vector<PublishedPort> wanted;
+  std::vector<const planner::Container*> owners;
+  for (const planner::Container& container : planned.desired.containers) {
+    for (const PublishedPort& port : container.ports) {
+      if (holds(planned.actual.fabric.ports, port) || !holds(planned.plan.ports, port)) continue;
+      wanted.push_back(port);
+      owners.push_back(&container);
+    }
+  }
+  if (!wanted.empty()) {
+    const auto before = executor::recorded_intent(paths);
+    std::vector<spec::Diagnostic> conflicts;
+    for (const auto& [index, holder] : netfab::port_holders(wanted, paths.ports_table)) {
+      const PublishedPort& port = wanted[index];
+      const planner::Container& owner = *owners[index];
+      const planner::Container* recorded = before ? before->container(owner.name) : nullptr;
+      if (is_own_relay(holder, recorded != nullptr && holds(recorded->ports, port))) continue;
+      spec::Diagnostic conflict;
+      const auto service = loaded.stack.services.find(owner.service);
+      const spec::Port* origin =
+          service == loaded.stack.services.end() ? nullptr : origin_of(port, service->second);
+      if (origin != nullptr) conflict.place = origin->place;
+      conflict.text = base::cat("port ", port.host_port, "/",
+                                port.protocol == netfab::Protocol::Tcp ? "tcp" : "udp",
+                                " is taken by ", holder);
+      conflict.hint = base::cat("stop it, or publish another port of service ", owner.service);
+      // v4 and v6 of one port are one conflict to a person.
+      const bool told = std::any_of(conflicts.begin(), conflicts.end(), [&](const auto& each) {
+        return each.place == conflict.place && each.text == conflict.text;
+      });
+      if (!told) conflicts.push_back(std::move(conflict));
+    }
+    if (!conflicts.empty()) {
+      std::sort(conflicts.begin(), conflicts.end(),
+                [](const auto& a, const auto& b) { return a.place < b.place; });
+      throw spec::SpecError(std::move(conflicts), loaded.sources);
+    }
+  }
+  const bool forwards =
+      std::any_of(planned.desired.networks.begin(), planned.desired.networks.end(),
+                  [](const auto& network) { return !network.bridge.internal; });
+  if (!forwards) return;
+  if (const auto drop = netfab::forward_drop()) {
+    throw base::Error(base::cat("the firewall would drop what containers send and receive: table ",
+                                drop->table, ", chain ", drop->chain, " has policy drop"),
+                      drop->remedy);
+  }
+}
+
+}  // namespace cli

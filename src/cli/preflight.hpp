@@ -1,0 +1,30 @@
+// What `up` and `plan` do before anything is changed: the plan itself, ports that the kernel is to
+// choose, and what stands in the way: ports in use, a firewall that drops what is forwarded.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/context.hpp"
+#include "planner/plan.hpp"
+
+namespace cli {
+
+struct Planned {
+  planner::DesiredState desired;
+  planner::ActualState actual;
+  planner::Plan plan;
+};
+// Observes and plans; changes nothing. Host ports left open by the file get a number.
+Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
+                  const planner::DiffOptions& options);
+
+// Throws spec::SpecError with every port that somebody else holds (place and holder), or
+// base::Error for a forward chain that would drop. Only what the plan touches is looked at.
+void check_obstacles(const spec::Loaded& loaded, const base::ProjectPaths& paths,
+                     const Planned& planned);
+
+// The `ports:` entry that a published port comes from; null when there is none.
+const spec::Port* origin_of(const netfab::PublishedPort& port, const spec::Service& service);
+
+}  // namespace cli

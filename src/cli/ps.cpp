@@ -1,0 +1,63 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.hpp"
+#include "cli/commands.hpp"
+#include "cli/errors.hpp"
+#include "cli/ps_view.hpp"
+#include "cli/terminal.hpp"
+
+namespace cli {
+
+namespace {
+
+planner::Container describe(const Recorded& recorded, const planner::ActualContainer& actual) {
+  if (recorded.intent) {
+    if (const planner::Container* found = recorded.intent->container(actual.name)) return *found;
+  }
+  try {  // an orphan: what it was launched as
+    return planner::parse_fingerprint(actual.fingerprint);
+  } catch (const base::Error&) {
+    planner::Container bare;
+    bare.name = actual.name;
+    bare.service = actual.service;
+    return bare;
+  }
+}
+
+}  // namespace
+
+int ps(const Context& context, const Arguments& args) {
+  const Recorded recorded = look_up(context);
+  check_services(args.names, service_names(recorded), recorded.paths.project);
+  std::vector<PsRow> rows;
+  for (const auto& actual : recorded.actual.containers) {
+    const bool ended = actual.status == planner::ContainerStatus::Exited ||
+                       actual.status == planner::ContainerStatus::Created;
+    if ((ended && !args.list.all) || !is_selected(args.names, actual.service)) continue;
+    rows.push_back({actual, describe(recorded, actual)});
+  }
+  std::sort(rows.begin(), rows.end(), [](const PsRow& a, const PsRow& b) {
+    return std::tie(a.actual.service, a.actual.index, a.actual.name) <
+           std::tie(b.actual.service, b.actual.index, b.actual.name);
+  });
+  const auto now = Clock::now();
+  std::string out;
+  if (args.list.services) {
+    std::set<std::string> names;
+    for (const PsRow& row : rows) names.insert(row.actual.service);
+    for (const std::string& name : names) out += name + "\n";
+  } else if (args.list.quiet) {
+    for (const PsRow& row : rows) out += row.actual.name + "\n";
+  } else if (args.format == "json") {
+    for (const PsRow& row : rows) out += ps_json(row, recorded.paths.project, now);
+  } else {
+    out = ps_table(rows, now, args.list.no_trunc);
+  }
+  write_text(STDOUT_FILENO, out);
+  return kDone;
+}
+
+}  // namespace cli

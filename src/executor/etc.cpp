@@ -1,0 +1,118 @@
+// The three files of /etc that are the container's own.
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "base/files.hpp"
+#include "base/sys.hpp"
+#include "base/text.hpp"
+#include "executor/launch.hpp"
+
+namespace executor {
+
+namespace {
+
+bool has_address_at_home(const std::string& line) {
+  return base::starts_with(line, "127.") || base::starts_with(line, "::1");
+}
+
+std::string hosts_text(const planner::Container& container, const std::vector<std::string>& hosts) {
+  std::string out =
+      "127.0.0.1 localhost\n"
+      "::1 localhost ip6-localhost ip6-loopback\n";
+  std::string names = container.hostname;
+  if (!container.hostname.empty() && !container.domainname.empty()) {
+    names = base::cat(container.hostname, ".", container.domainname, " ", container.hostname);
+  }
+  bool own = false;
+  if (!names.empty()) {
+    for (const planner::EndpointSpec& endpoint : container.endpoints) {
+      for (const base::Cidr& address : endpoint.link.addresses) {
+        out += base::cat(address.address.str(), " ", names, "\n");
+        own = true;
+      }
+    }
+    // Without a network of its own the container must still find itself by name.
+    if (!own && container.network != planner::NetworkKind::Host) {
+      out += base::cat("127.0.0.1 ", names, "\n");
+    }
+  }
+  for (const std::string& line : hosts) out += line + "\n";
+  for (const std::string& entry : container.extra_hosts) {
+    const std::size_t cut = entry.find('=');
+    if (cut == std::string::npos) continue;
+    const std::string line = base::cat(entry.substr(cut + 1), " ", entry.substr(0, cut));
+    if (std::find(hosts.begin(), hosts.end(), line) == hosts.end()) out += line + "\n";
+  }
+  return out;
+}
+
+// The machine's own, without name servers on its loopback: the container's loopback is another one.
+std::string host_resolv_conf() {
+  std::string out;
+  bool server = false;
+  for (const std::string& line :
+       base::split(base::try_read_file("/etc/resolv.conf").value_or(""), '\n')) {
+    const std::string text(base::trim(line));
+    if (base::starts_with(text, "nameserver")) {
+      if (has_address_at_home(std::string(base::trim(text.substr(10))))) continue;
+      server = true;
+    }
+    if (!text.empty()) out += text + "\n";
+  }
+  return server ? out : std::string();
+}
+
+std::string resolv_text(const planner::Container& container) {
+  std::string out;
+  switch (container.network) {
+    case planner::NetworkKind::Own:
+    case planner::NetworkKind::Container:
+      // Our DNS forwards to `dns:` or the machine's servers by itself.
+      out = "nameserver 127.0.0.11\n";
+      break;
+    case planner::NetworkKind::Host:
+      if (container.dns.empty()) {
+        out = base::try_read_file("/etc/resolv.conf").value_or("");
+      } else {
+        for (const std::string& server : container.dns)
+          out += base::cat("nameserver ", server, "\n");
+      }
+      break;
+    case planner::NetworkKind::None:
+      out = host_resolv_conf();
+      break;
+  }
+  if (!out.empty() && out.back() != '\n') out += '\n';
+  if (!container.dns_search.empty()) {
+    out += base::cat("search ", base::join(container.dns_search, " "), "\n");
+  }
+  std::vector<std::string> options = container.dns_opt;
+  if (options.empty() && container.network == planner::NetworkKind::Own) options = {"ndots:0"};
+  if (!options.empty()) out += base::cat("options ", base::join(options, " "), "\n");
+  return out;
+}
+
+// In place when it exists: a running container has this very inode mounted. A short write would be
+// seen half, so nothing is written when nothing changes.
+void write_in_place(const std::string& path, const std::string& text) {
+  if (base::try_read_file(path) == text) return;
+  if (!base::exists(path)) {
+    base::write_atomic(path, text, {.mode = 0644});
+    return;
+  }
+  const base::Fd fd = base::sys::open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW);
+  base::sys::write_all(fd.get(), text, path);
+}
+
+}  // namespace
+
+void write_etc(const planner::Container& container, const base::ProjectPaths& paths,
+               const std::vector<std::string>& hosts) {
+  const std::string etc = paths.container_run(container.name) + "/etc";
+  write_in_place(etc + "/hosts", hosts_text(container, hosts));
+  write_in_place(etc + "/hostname", container.hostname + "\n");
+  write_in_place(etc + "/resolv.conf", resolv_text(container));
+}
+
+}  // namespace executor

@@ -1,0 +1,118 @@
+#include "executor/observe.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "base/files.hpp"
+#include "base/json.hpp"
+#include "executor/cgroup.hpp"
+#include "executor/container_state.hpp"
+#include "executor/launch.hpp"
+#include "executor/world.hpp"
+#include "netfab/links.hpp"
+#include "netfab/ports.hpp"
+
+namespace executor {
+
+namespace {
+
+using planner::ContainerStatus;
+
+// Completes what the state file says with what the kernel says: a process that has ended since, or
+// one whose launcher died before it was written down.
+void look_at_process(planner::ActualContainer& container, const base::ProjectPaths& paths,
+                     std::optional<std::vector<ExitRecord>>& exits) {
+  const bool claims_running =
+      container.status == ContainerStatus::Running || container.status == ContainerStatus::Paused;
+  if (claims_running && base::is_alive(container.process)) return;
+  if (const auto init = find_init(paths.container_cgroup(container.name))) {
+    container.status = ContainerStatus::Running;
+    container.process = *init;
+    return;
+  }
+  if (!claims_running) return;
+  container.status = ContainerStatus::Exited;
+  container.exit = {};
+  if (!exits) exits = read_exits(paths.exits);
+  for (const ExitRecord& record : *exits) {
+    if (record.process == container.process) container.exit = exit_state(record);
+  }
+}
+
+// The supervisor holds this lock for as long as it lives. Never created here: looking changes
+// nothing.
+bool lock_is_held(const std::string& path) {
+  const base::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
+}
+
+}  // namespace
+
+planner::ActualState observe(const base::ProjectPaths& paths) {
+  planner::ActualState out;
+  out.project = paths.project;
+  std::optional<std::vector<ExitRecord>> exits;
+  for (const std::string& name : base::list_dir(paths.run + "/containers")) {
+    auto record = base::try_read_file(paths.record(name));
+    auto container = read_state(paths, name);
+    if (!record || !container) continue;  // half-made or of another boot: made anew
+    container->fingerprint = std::move(*record);
+    look_at_process(*container, paths, exits);
+    out.containers.push_back(std::move(*container));
+  }
+  for (const NetworkRecord& network : read_networks(paths.roots))
+    out.networks.push_back(network.name);
+  for (const std::string& volume : list_volumes(paths.roots)) out.volumes.push_back({volume});
+  netfab::ObservedLinks links = netfab::observe_links();
+  out.fabric.bridges = std::move(links.bridges);
+  const std::string prefix = paths.project + "/";
+  for (netfab::Endpoint& endpoint : links.endpoints) {
+    if (base::starts_with(endpoint.label, prefix)) {
+      out.fabric.endpoints.push_back(std::move(endpoint));
+    }
+  }
+  out.supervisor_alive = lock_is_held(paths.lock);
+  out.fabric.ports = netfab::observe_ports(paths.ports_table);
+  return out;
+}
+
+std::optional<planner::DesiredState> recorded_intent(const base::ProjectPaths& paths) {
+  const auto text = base::try_read_file(paths.desired);
+  if (!text) return {};
+  const auto in = nlohmann::json::parse(*text, nullptr, false);
+  if (!in.is_object()) return {};
+  try {
+    return in.get<planner::DesiredState>();
+  } catch (const nlohmann::json::exception&) {
+    return {};
+  }
+}
+
+std::vector<KnownStack> known_stacks(const base::Roots& roots) {
+  std::vector<KnownStack> out;
+  for (const std::string& project : base::list_dir(roots.stacks())) {
+    const base::ProjectPaths paths(roots, project);
+    const auto recorded = recorded_intent(paths);
+    if (!recorded) continue;
+    KnownStack known;
+    known.project = project;
+    known.working_dir = recorded->working_dir;
+    known.config_files = recorded->config_files;
+    std::optional<std::vector<ExitRecord>> exits;
+    for (const std::string& name : base::list_dir(paths.run + "/containers")) {
+      auto container = read_state(paths, name);
+      if (!container) continue;
+      look_at_process(*container, paths, exits);
+      if (container->status == ContainerStatus::Exited ||
+          container->status == ContainerStatus::Created) {
+        ++known.exited;
+      } else {
+        ++known.running;
+      }
+    }
+    out.push_back(std::move(known));
+  }
+  return out;
+}
+
+}  // namespace executor

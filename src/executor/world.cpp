@@ -1,0 +1,98 @@
+#include "executor/world.hpp"
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "executor/observe.hpp"
+#include "image/rootfs.hpp"
+#include "netfab/links.hpp"
+#include "spec/diagnostic.hpp"
+
+namespace executor {
+
+namespace {
+
+planner::ImageFacts facts_of(const image::Rootfs& rootfs) {
+  planner::ImageFacts out;
+  out.id = rootfs.id;
+  out.entrypoint = rootfs.config.entrypoint;
+  out.command = rootfs.config.command;
+  out.environment = rootfs.config.environment;
+  out.working_dir = rootfs.config.working_dir;
+  out.user = rootfs.config.user;
+  out.stop_signal = rootfs.config.stop_signal;
+  out.volumes = rootfs.config.volumes;
+  out.labels = rootfs.config.labels;
+  return out;
+}
+
+planner::NetworkLeases leases_of(const NetworkRecord& record) {
+  planner::NetworkLeases out;
+  out.internal = record.internal;
+  out.subnets = record.bridge.addresses;  // with host bits: the gateway stays, too
+  for (const auto& lease : record.leases) {
+    out.addresses[base::cat(lease.project, "/", lease.container)] = lease.addresses;
+  }
+  return out;
+}
+
+// The error's file:line:col, in the words of a diagnostic.
+[[noreturn]] void fail_at(const spec::Stack& stack, const spec::Place& place,
+                          const base::Error& error) {
+  const std::string where = stack.describe(place);
+  throw base::Error(where.empty() ? error.what() : base::cat(where, ": error: ", error.what()),
+                    error.hint());
+}
+
+}  // namespace
+
+planner::World gather_world(const spec::Stack& stack, const base::ProjectPaths& paths) {
+  planner::World world;
+  for (const auto& [name, service] : stack.services) {
+    const std::string& reference = service.image.value;
+    if (world.images.contains(reference)) continue;
+    try {
+      world.images.emplace(reference,
+                           facts_of(image::resolve(reference, stack.working_dir, paths.roots)));
+    } catch (const base::Error& error) {
+      fail_at(stack, service.image.place.known() ? service.image.place : service.place, error);
+    }
+  }
+  for (const NetworkRecord& record : read_networks(paths.roots)) {
+    bool ours = false;
+    for (const auto& [key, network] : stack.networks) ours = ours || network.name == record.name;
+    if (ours) {
+      world.networks.emplace(record.name, leases_of(record));
+    } else {
+      for (const auto& address : record.bridge.addresses) world.taken.push_back(address.network());
+    }
+  }
+  for (const auto& [key, network] : stack.networks) {
+    if (network.external && !world.networks.contains(network.name)) {
+      fail_at(stack, network.place,
+              base::Error(base::cat("network \"", network.name,
+                                    "\" is declared as external, but does not exist"),
+                          base::cat("stack network create ", network.name)));
+    }
+  }
+  for (const auto& [key, volume] : stack.volumes) {
+    if (volume.external &&
+        !base::is_directory(base::cat(paths.roots.volumes(), "/", volume.name))) {
+      fail_at(stack, volume.place,
+              base::Error(base::cat("volume \"", volume.name,
+                                    "\" is declared as external, but does not exist"),
+                          base::cat("stack volume create ", volume.name)));
+    }
+  }
+  world.routes = netfab::host_routes();
+  if (const auto recorded = recorded_intent(paths)) {
+    for (const planner::Container& container : recorded->containers) {
+      for (const netfab::PublishedPort& port : container.ports) {
+        const char* protocol = port.protocol == netfab::Protocol::Tcp ? "|tcp|" : "|udp|";
+        world.host_ports[base::cat(container.name, protocol, port.target_port)] = port.host_port;
+      }
+    }
+  }
+  return world;
+}
+
+}  // namespace executor

@@ -1,0 +1,129 @@
+#include "planner/desired.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/error.hpp"
+#include "planner/codec.hpp"
+
+namespace planner {
+
+namespace {
+
+template <class T>
+const T* find_named(const std::vector<T>& list, const std::string& name) {
+  const auto at =
+      std::find_if(list.begin(), list.end(), [&](const T& item) { return item.name == name; });
+  return at == list.end() ? nullptr : &*at;
+}
+
+}  // namespace
+
+const Container* DesiredState::container(const std::string& name) const {
+  return find_named(containers, name);
+}
+const Network* DesiredState::network(const std::string& name) const {
+  return find_named(networks, name);
+}
+const Volume* DesiredState::volume(const std::string& name) const {
+  return find_named(volumes, name);
+}
+const ActualContainer* ActualState::container(const std::string& name) const {
+  return find_named(containers, name);
+}
+
+namespace codec {
+
+void write_string(std::string& out, std::string_view text) {
+  static constexpr char hex[] = "0123456789abcdef";
+  out.push_back('"');
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if (byte < 0x20) {
+      out.append("\\u00");
+      out.push_back(hex[byte >> 4U]);
+      out.push_back(hex[byte & 0xfU]);
+    } else {
+      out.push_back(c);
+    }
+  }
+  out.push_back('"');
+}
+
+void write_double(std::string& out, double value) {
+  char buffer[64];
+  const auto done = std::to_chars(buffer, buffer + sizeof buffer, value);
+  out.append(buffer, done.ptr);
+}
+
+}  // namespace codec
+
+void to_json(nlohmann::json& out, const Container& value) {
+  out = codec::put(value);
+}
+void from_json(const nlohmann::json& in, Container& value) {
+  codec::get(in, value);
+}
+void to_json(nlohmann::json& out, const DesiredState& value) {
+  out = codec::put(value);
+}
+void from_json(const nlohmann::json& in, DesiredState& value) {
+  codec::get(in, value);
+}
+
+std::string fingerprint(const Container& container) {
+  std::string out;
+  out.reserve(1024);
+  codec::write_changed(out, container,
+                       [](std::string_view key) { return key == "place" || key == "ports"; });
+  return out;
+}
+
+Container parse_fingerprint(const std::string& text) {
+  try {
+    Container out;
+    codec::get(nlohmann::json::parse(text), out);
+    return out;
+  } catch (const nlohmann::json::exception& e) {
+    throw base::Error(base::cat("container record is not readable: ", e.what()));
+  }
+}
+
+namespace {
+
+std::string port_key(const Container& container, const netfab::PublishedPort& port) {
+  return base::cat(container.name, port.protocol == netfab::Protocol::Tcp ? "|tcp|" : "|udp|",
+                   port.target_port);
+}
+
+}  // namespace
+
+std::vector<UnassignedPort> unassigned_ports(DesiredState& desired) {
+  std::vector<UnassignedPort> out;
+  for (Container& container : desired.containers) {
+    for (netfab::PublishedPort& port : container.ports) {
+      if (port.host_port != 0) continue;
+      const std::string key = port_key(container, port);
+      auto at = std::find_if(out.begin(), out.end(),
+                             [&](const UnassignedPort& known) { return known.key == key; });
+      if (at == out.end()) at = out.insert(out.end(), UnassignedPort{key, {}});
+      at->entries.push_back(&port);
+    }
+  }
+  return out;
+}
+
+std::map<std::string, std::uint16_t> assigned_ports(const DesiredState& desired) {
+  std::map<std::string, std::uint16_t> out;
+  for (const Container& container : desired.containers) {
+    for (const netfab::PublishedPort& port : container.ports) {
+      if (port.host_port != 0) out.emplace(port_key(container, port), port.host_port);
+    }
+  }
+  return out;
+}
+
+}  // namespace planner

@@ -1,0 +1,304 @@
+// plan_down() and plan_stop(): the end of a stack, dependants before what they depend on,
+// independent containers side by side. Works from what is there; what has gone already needs no
+// step.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/text.hpp"
+#include "planner/plan.hpp"
+#include "planner/steps.hpp"
+
+namespace planner {
+
+using base::cat;
+
+namespace {
+
+// Containers to end, in an order in which dependants come first, and who must have gone before
+// each.
+class Teardown {
+ public:
+  void add(Container record) { records_.emplace(record.name, std::move(record)); }
+  [[nodiscard]] bool has(const std::string& name) const { return records_.count(name) != 0; }
+  [[nodiscard]] const std::map<std::string, Container>& records() const { return records_; }
+
+  // Those that depend on `name`; a cycle between an old record and a new one cannot hold anything
+  // up, because only edges that the order keeps are used.
+  struct Entry {
+    const Container* record;
+    std::vector<std::string> dependants;
+  };
+  [[nodiscard]] std::vector<Entry> order() const {
+    std::map<std::string, std::set<std::string>> dependants;
+    for (const auto& entry : records_) {
+      for (const std::string& dependency : dependencies(entry.second)) {
+        if (has(dependency) && dependency != entry.first) {
+          dependants[dependency].insert(entry.first);
+        }
+      }
+    }
+    std::vector<Entry> out;
+    std::set<std::string> done;
+    while (out.size() < records_.size()) {
+      const std::size_t before = out.size();
+      const Container* forced = nullptr;
+      for (const auto& entry : records_) {
+        if (done.count(entry.first) != 0) continue;
+        if (forced == nullptr) forced = &entry.second;
+        const auto& waiting = dependants[entry.first];
+        const bool free = std::all_of(waiting.begin(), waiting.end(), [&](const std::string& name) {
+          return done.count(name) != 0;
+        });
+        if (!free) continue;
+        take(entry.second, dependants, done, out);
+      }
+      if (out.size() == before) take(*forced, dependants, done, out);
+    }
+    return out;
+  }
+
+ private:
+  static std::vector<std::string> dependencies(const Container& record) {
+    std::vector<std::string> out;
+    for (const DependencySpec& dependency : record.depends_on) out.push_back(dependency.container);
+    if (!record.network_container.empty()) out.push_back(record.network_container);
+    return out;
+  }
+  static void take(const Container& record,
+                   std::map<std::string, std::set<std::string>>& dependants,
+                   std::set<std::string>& done, std::vector<Entry>& out) {
+    Entry entry{&record, {}};
+    for (const std::string& name : dependants[record.name]) {
+      if (done.count(name) != 0) entry.dependants.push_back(name);
+    }
+    done.insert(record.name);
+    out.push_back(std::move(entry));
+  }
+
+  std::map<std::string, Container> records_;
+};
+
+bool is_chosen(const std::vector<std::string>& services, const std::string& service) {
+  return services.empty() || std::find(services.begin(), services.end(), service) != services.end();
+}
+
+// Belongs to no service of the recorded intent. Without any intent everything found is ours to end.
+bool is_orphan(const DesiredState& recorded, const ActualContainer& container) {
+  if (recorded.containers.empty() && recorded.services.empty()) return false;
+  const bool listed = std::find(recorded.services.begin(), recorded.services.end(),
+                                container.service) != recorded.services.end();
+  return !listed && std::none_of(recorded.containers.begin(), recorded.containers.end(),
+                                 [&](const Container& other) {
+                                   return other.name == container.name ||
+                                          other.service == container.service;
+                                 });
+}
+
+class Downer {
+ public:
+  Downer(const DesiredState& recorded, const ActualState& actual, const DownOptions& options)
+      : recorded_(recorded), actual_(actual), options_(options) {
+    for (const netfab::Endpoint& endpoint : actual.fabric.endpoints)
+      devices_.insert(endpoint.device);
+  }
+
+  Plan run() {
+    plan_.project = recorded_.project.empty() ? actual_.project : recorded_.project;
+    plan_.desired = recorded_;
+    plan_.basis = basis_of(actual_);
+    choose_containers();
+    remove_containers();
+    remove_ports();
+    remove_endpoints();
+    if (options_.services.empty()) {
+      remove_networks();
+      if (options_.volumes) remove_volumes();
+      // A stack of which something stays is not forgotten: its intent leads `down` to it again.
+      plan_.forget = plan_.orphans.empty();
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  Step& add(Kind kind, const std::string& target, std::string why) {
+    plan_.steps.push_back(make_step(kind, Action::Remove, target, {{std::move(why), {}, {}, {}}}));
+    return plan_.steps.back();
+  }
+
+  void choose_containers() {
+    for (const ActualContainer& container : actual_.containers) {
+      if (is_orphan(recorded_, container) && !options_.remove_orphans) {
+        plan_.orphans.push_back(container.name);
+        keep(record_of(container));
+        continue;
+      }
+      if (!is_chosen(options_.services, container.service)) {
+        keep(record_of(container));
+        continue;
+      }
+      teardown_.add(record_of(container));
+    }
+    // A run that died between the network and the container leaves a namespace and no container.
+    for (const Container& container : recorded_.containers) {
+      if (actual_.container(container.name) != nullptr) continue;
+      if (!is_chosen(options_.services, container.service)) continue;
+      const bool left = std::any_of(
+          container.endpoints.begin(), container.endpoints.end(),
+          [&](const EndpointSpec& endpoint) { return devices_.count(endpoint.link.device) != 0; });
+      if (left) teardown_.add(container);
+    }
+  }
+
+  void keep(const Container& container) {
+    for (const EndpointSpec& endpoint : container.endpoints)
+      kept_networks_.insert(endpoint.network);
+    for (const MountSpec& mount : container.mounts) {
+      if (mount.type == spec::MountType::Volume) kept_volumes_.insert(mount.source);
+    }
+  }
+
+  void remove_containers() {
+    for (const Teardown::Entry& entry : teardown_.order()) {
+      const std::string& name = entry.record->name;
+      plan_.removed.push_back(*entry.record);
+      const bool there = actual_.container(name) != nullptr;
+      Step& step = add(Kind::Container, name,
+                       !there                      ? "left by an unfinished run"
+                       : options_.services.empty() ? "the stack goes down"
+                                                   : "removal was asked for");
+      for (const std::string& dependant : entry.dependants) {
+        step.after.push_back(step_id(Kind::Container, dependant));
+      }
+      container_steps_.push_back(step.id);
+    }
+  }
+
+  void remove_ports() {
+    if (actual_.fabric.ports.empty()) return;
+    if (!options_.services.empty()) {
+      for (const Container& container : recorded_.containers) {
+        if (teardown_.has(container.name) || is_chosen(options_.services, container.service)) {
+          continue;
+        }
+        plan_.ports.insert(plan_.ports.end(), container.ports.begin(), container.ports.end());
+      }
+    }
+    std::vector<Reason> reasons = port_differences(plan_.ports, actual_.fabric.ports);
+    if (reasons.empty()) return;
+    Step step = make_step(Kind::Ports, plan_.ports.empty() ? Action::Remove : Action::Update,
+                          plan_.project, std::move(reasons));
+    step.after = container_steps_;
+    plan_.steps.push_back(std::move(step));
+    has_ports_step_ = true;
+  }
+
+  void remove_endpoints() {
+    for (const auto& entry : teardown_.records()) {
+      std::set<std::string> done;
+      remove_endpoints_of(entry.second, entry.first, done);
+      // The record may be older than the intent: what an unfinished change has added goes as well.
+      if (const Container* intended = recorded_.container(entry.first)) {
+        remove_endpoints_of(*intended, entry.first, done);
+      }
+    }
+  }
+
+  void remove_endpoints_of(const Container& container, const std::string& name,
+                           std::set<std::string>& done) {
+    for (const EndpointSpec& endpoint : container.endpoints) {
+      if (devices_.count(endpoint.link.device) == 0) continue;
+      if (!done.insert(endpoint.network).second) continue;
+      Step& step = add(Kind::Endpoint, cat(name, "/", endpoint.network),
+                       cat("container ", name, " is removed"));
+      step.after.push_back(step_id(Kind::Container, name));
+      endpoint_steps_[endpoint.network].push_back(step.id);
+    }
+  }
+
+  void remove_networks() {
+    for (const Network& network : recorded_.networks) {
+      if (network.external) continue;
+      const bool bridge = std::any_of(
+          actual_.fabric.bridges.begin(), actual_.fabric.bridges.end(),
+          [&](const netfab::Bridge& found) { return found.device == network.bridge.device; });
+      const bool record = std::find(actual_.networks.begin(), actual_.networks.end(),
+                                    network.name) != actual_.networks.end();
+      if (!bridge && !record) continue;
+      if (kept_networks_.count(network.name) != 0) continue;  // an orphan is still on it
+      Step& step = add(Kind::Network, network.name, "the stack goes down");
+      step.after = container_steps_;
+      const auto endpoints = endpoint_steps_.find(network.name);
+      if (endpoints != endpoint_steps_.end()) {
+        step.after.insert(step.after.end(), endpoints->second.begin(), endpoints->second.end());
+      }
+      if (has_ports_step_) step.after.push_back(step_id(Kind::Ports, plan_.project));
+    }
+  }
+
+  void remove_volumes() {
+    for (const Volume& volume : recorded_.volumes) {
+      if (volume.external || kept_volumes_.count(volume.name) != 0) continue;
+      const bool there =
+          std::any_of(actual_.volumes.begin(), actual_.volumes.end(),
+                      [&](const ActualVolume& known) { return known.name == volume.name; });
+      if (!there) continue;
+      Step& step = add(Kind::Volume, volume.name, "removal of volumes was asked for");
+      step.after = container_steps_;
+    }
+  }
+
+  const DesiredState& recorded_;
+  const ActualState& actual_;
+  const DownOptions& options_;
+  Plan plan_;
+  Teardown teardown_;
+  std::set<std::string> devices_;
+  std::set<std::string> kept_networks_, kept_volumes_;  // by containers that stay
+  std::vector<std::string> container_steps_;
+  std::map<std::string, std::vector<std::string>> endpoint_steps_;  // by network
+  bool has_ports_step_ = false;
+};
+
+}  // namespace
+
+Plan plan_down(const DesiredState& recorded, const ActualState& actual,
+               const DownOptions& options) {
+  return Downer(recorded, actual, options).run();
+}
+
+Plan plan_stop(const DesiredState& recorded, const ActualState& actual,
+               const std::vector<std::string>& services) {
+  Plan out;
+  out.project = recorded.project.empty() ? actual.project : recorded.project;
+  out.desired = recorded;
+  out.basis = basis_of(actual);
+  out.ports = actual.fabric.ports;
+  Teardown teardown;
+  for (const ActualContainer& container : actual.containers) {
+    if (!is_chosen(services, container.service)) continue;
+    switch (container.status) {
+      case ContainerStatus::Running:
+      case ContainerStatus::Restarting:
+      case ContainerStatus::Paused:
+        teardown.add(record_of(container));
+        break;
+      case ContainerStatus::Created:
+      case ContainerStatus::Exited:
+        ++out.unchanged;
+        break;
+    }
+  }
+  for (const Teardown::Entry& entry : teardown.order()) {
+    Step step = make_step(Kind::Container, Action::Stop, entry.record->name,
+                          {{"the stack is stopped", {}, {}, {}}});
+    for (const std::string& dependant : entry.dependants) {
+      step.after.push_back(step_id(Kind::Container, dependant));
+    }
+    out.steps.push_back(std::move(step));
+    if (recorded.container(entry.record->name) == nullptr) out.removed.push_back(*entry.record);
+  }
+  return out;
+}
+
+}  // namespace planner

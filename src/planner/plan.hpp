@@ -1,0 +1,107 @@
+// Plan: the decision, as data. Every step has an action, a target and reasons; `after` orders
+// steps, `waits` names conditions of containers. Printable, serialisable, golden-tested. Side
+// effects happen only by executing one.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "planner/actual.hpp"
+#include "planner/desired.hpp"
+
+namespace planner {
+
+enum class Kind : std::uint8_t { Network, Volume, Endpoint, Ports, Container };
+// Replace: stop, remove, create and start under the same name. Update: in place, nothing restarts.
+// Start: exists (exited), is started again with its files kept. Stop: ends, stays listed.
+enum class Action : std::uint8_t { Create, Start, Update, Replace, Stop, Remove };
+
+// Why a step is taken: the field that changed, or the drift that was seen.
+struct Reason {
+  std::string text;   // "not there", "environment.FOO changed", "process 123 has ended"
+  std::string field;  // "environment.FOO"; may be empty
+  std::string before, after;
+};
+
+struct Wait {
+  std::string container;
+  spec::Condition condition = spec::Condition::Started;
+  bool required = true;
+};
+
+struct Step {
+  std::string id;  // "network/shop_default", "container/shop-web-1"; unique in the plan
+  Kind kind = Kind::Container;
+  Action action = Action::Create;
+  // Full name of the network, volume, container; endpoint: "CONTAINER/NETWORK"; ports: the project.
+  std::string target;
+  std::vector<Reason> reasons;     // never empty
+  std::vector<std::string> after;  // ids of steps that must be done before
+  std::vector<Wait> waits;  // conditions of containers, whether in the plan or already running
+};
+
+struct Plan {
+  std::string project;
+  // What the steps create, by name. For a removal: what was recorded of it.
+  DesiredState desired;
+  std::vector<Step> steps;  // in a topological order
+  std::string basis;    // fingerprint of the ActualState it was made from; a stale plan is refused
+  bool forget = false;  // `down`: the stack's intent ends with this plan
+  // Records of what Remove steps end and `desired` does not hold (scaled down, orphans, old
+  // endpoints).
+  std::vector<Container> removed;
+  std::vector<Network> removed_networks;
+  // The complete list the Ports step publishes (sorted); empty with a Ports step: none any more.
+  std::vector<netfab::PublishedPort> ports;
+  std::vector<std::string>
+      orphans;             // containers of no service of the file that stay: worth a warning
+  unsigned unchanged = 0;  // objects looked at that need no step
+
+  [[nodiscard]] bool empty() const { return steps.empty(); }
+  [[nodiscard]] const Step* step(const std::string& id) const;
+  // In `desired`, else in `removed`.
+  [[nodiscard]] const Container* container(const std::string& name) const;
+  [[nodiscard]] const Network* network(const std::string& name) const;
+  // Of an Endpoint step: its kernel side, from `desired` (create, update) or `removed` (remove).
+  [[nodiscard]] const netfab::Endpoint* endpoint(const Step& step) const;
+};
+
+void to_json(nlohmann::json& out, const Plan& value);
+void from_json(const nlohmann::json& in, Plan& value);
+
+// For people: one line a step, reasons below, a summary at the end ("Plan: 3 to create, 1 to
+// replace").
+struct TextOptions {
+  bool colour = false;
+};
+std::string to_text(const Plan& plan, TextOptions options = {});
+
+// The kernel state a plan rests on, as a short hash.
+std::string basis_of(const ActualState& actual);
+
+struct DiffOptions {
+  std::vector<std::string> services;  // only these and what they depend on; empty: all
+  bool no_deps = false;
+  bool force_recreate = false;
+  bool remove_orphans = false;
+  // The last recorded intent: networks of it that nothing wants any more are removed. Null: none.
+  const DesiredState* recorded = nullptr;
+};
+// The plan that makes `actual` equal `desired`. Empty when nothing is to do.
+Plan diff(const DesiredState& desired, const ActualState& actual, const DiffOptions& options = {});
+
+struct DownOptions {
+  bool volumes = false;  // also named volumes that are not external
+  bool remove_orphans = false;
+  std::vector<std::string> services;  // only these; networks and volumes stay then
+};
+// The plan that ends `desired` (the recorded intent) in reverse order.
+Plan plan_down(const DesiredState& recorded, const ActualState& actual,
+               const DownOptions& options = {});
+// Stops without removing (Ctrl-C of a foreground `up`), in reverse order.
+Plan plan_stop(const DesiredState& recorded, const ActualState& actual,
+               const std::vector<std::string>& services = {});
+
+}  // namespace planner

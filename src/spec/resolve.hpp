@@ -1,0 +1,35 @@
+// resolve(): the canonical model → Stack: types, defaults, references and everything that can be
+// seen to be wrong before anything runs. Errors go to the report; the Stack is then incomplete.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "spec/node.hpp"
+#include "spec/report.hpp"
+#include "spec/stack.hpp"
+
+namespace spec {
+
+struct Resolving {
+  const Node& document;
+  const std::map<std::string, std::string>& inactive;  // services dropped, and their profiles
+  Stack& stack;
+  Report& report;
+};
+
+void resolve(Resolving& in);
+
+// The stages of resolve, in order.
+void resolve_networks(Resolving& in);
+void resolve_volumes(Resolving& in);
+void resolve_service(const Node& node, Service& service, Resolving& in);
+void resolve_ports(const Node& node, Service& service, Report& report);
+void resolve_mounts(const Node& node, Service& service, Resolving& in);
+void resolve_limits(const Node& node, Service& service, Report& report);
+void resolve_security(const Node& node, Service& service, const std::string& directory,
+                      Report& report);
+// What only all services together show: names and ports given twice.
+void check_services(Resolving& in);
+
+}  // namespace spec

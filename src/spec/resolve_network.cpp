@@ -1,0 +1,144 @@
+#include "base/text.hpp"
+#include "spec/resolve.hpp"
+
+namespace spec {
+namespace {
+
+void read_map(const Node& node, std::string_view key, StringMap& out) {
+  const Node* map = node.find(key);
+  if (map == nullptr) return;
+  for (const Node& child : map->children) out[child.key] = child.text;
+}
+
+bool is_true(const Node& node, std::string_view key) {
+  const Node* child = node.find(key);
+  return child != nullptr && child->is_true();
+}
+
+// What is made elsewhere cannot be described here.
+void check_external(const Node& node, std::string_view kind, Report& report) {
+  if (!is_true(node, "external")) return;
+  for (const char* key : {"driver", "driver_opts", "labels", "ipam", "internal"}) {
+    const Node* other = node.find(key);
+    if (other == nullptr) continue;
+    report.error(other->key_place,
+                 base::cat(kind, " ", node.key, ": external and ", key, " exclude each other"),
+                 "an external one is made elsewhere: only its name can be given",
+                 {{node.find("external")->place, "external is here"}});
+  }
+}
+
+void read_ipam(const Node& node, Network& network, std::vector<Place>& places, Report& report) {
+  const Node* ipam = node.find("ipam");
+  const Node* config = ipam == nullptr ? nullptr : ipam->find("config");
+  if (config == nullptr) return;
+  for (const Node& pool : config->children) {
+    const Node* subnet = pool.find("subnet");
+    if (subnet == nullptr) continue;
+    const auto cidr = base::parse_cidr(subnet->text);
+    if (!cidr) {
+      report.error(subnet->place,
+                   base::cat("network ", network.key, ": '", subnet->text, "' is not a subnet"),
+                   "a subnet reads ADDRESS/PREFIX: 172.28.0.0/16, fd00:1::/64");
+      continue;
+    }
+    if (cidr->network() != *cidr) {
+      report.error(subnet->place,
+                   base::cat("network ", network.key, ": ", subnet->text, " has host bits set"),
+                   base::cat("did you mean ", cidr->network().str(), "?"));
+      continue;
+    }
+    for (std::size_t i = 0; i < network.subnets.size(); ++i) {
+      if (network.subnets[i].address.family != cidr->address.family) continue;
+      report.error(
+          subnet->place, base::cat("network ", network.key, ": a second subnet of the same family"),
+          "a network has one IPv4 and one IPv6 subnet at most", {{places[i], "the first one"}});
+    }
+    network.subnets.push_back(*cidr);
+    places.push_back(subnet->place);
+    if (const Node* gateway = pool.find("gateway")) {
+      const auto address = base::parse_ip(gateway->text);
+      if (!address) {
+        report.error(gateway->place, base::cat("network ", network.key, ": '", gateway->text,
+                                               "' is not an IP address"));
+      } else if (!cidr->contains(*address)) {
+        report.error(gateway->place,
+                     base::cat("network ", network.key, ": the gateway ", gateway->text,
+                               " is outside of ", subnet->text),
+                     {}, {{subnet->place, "the subnet"}});
+      } else {
+        network.gateways.push_back(*address);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void resolve_networks(Resolving& in) {
+  const Node* all = in.document.find("networks");
+  if (all == nullptr) return;
+  struct Taken {
+    base::Cidr cidr;
+    Place place;
+    std::string key;
+  };
+  std::vector<Taken> taken;
+  for (const Node& node : all->children) {
+    Network& network = in.stack.networks[node.key];
+    network.key = node.key;
+    network.name = node.text_of("name");
+    check_external(node, "network", in.report);
+    network.place = node.key_place;
+    network.external = is_true(node, "external");
+    network.internal = is_true(node, "internal");
+    network.enable_ipv6 = is_true(node, "enable_ipv6");
+    read_map(node, "driver_opts", network.driver_opts);
+    read_map(node, "labels", network.labels);
+    if (const Node* driver = node.find("driver"); driver != nullptr && !driver->text.empty()) {
+      if (driver->text != "bridge" && driver->text != "default" && !network.external) {
+        in.report.warning(driver->place,
+                          base::cat("network ", node.key, ": the driver '", driver->text,
+                                    "' has no effect yet, a bridge "
+                                    "is used"));
+      }
+    }
+    std::vector<Place> places;
+    read_ipam(node, network, places, in.report);
+    for (std::size_t i = 0; i < network.subnets.size() && i < places.size(); ++i) {
+      for (const Taken& other : taken) {
+        if (other.cidr.overlaps(network.subnets[i])) {
+          in.report.error(places[i],
+                          base::cat("network ", node.key, ": ", network.subnets[i].str(),
+                                    " overlaps the subnet of network ", other.key),
+                          "give each network a range of its own",
+                          {{other.place, "the other subnet"}});
+        }
+      }
+      taken.push_back({network.subnets[i], places[i], node.key});
+    }
+  }
+}
+
+void resolve_volumes(Resolving& in) {
+  const Node* all = in.document.find("volumes");
+  if (all == nullptr) return;
+  for (const Node& node : all->children) {
+    Volume& volume = in.stack.volumes[node.key];
+    volume.key = node.key;
+    volume.name = node.text_of("name");
+    check_external(node, "volume", in.report);
+    volume.place = node.key_place;
+    volume.external = is_true(node, "external");
+    volume.driver = node.text_of("driver");
+    read_map(node, "driver_opts", volume.driver_opts);
+    read_map(node, "labels", volume.labels);
+    if (!volume.driver.empty() && volume.driver != "local" && !volume.external) {
+      in.report.warning(node.find("driver")->place,
+                        base::cat("volume ", node.key, ": the driver '", volume.driver,
+                                  "' has no effect yet, a local folder is used"));
+    }
+  }
+}
+
+}  // namespace spec

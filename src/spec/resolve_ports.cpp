@@ -1,0 +1,50 @@
+#include "base/text.hpp"
+#include "spec/resolve.hpp"
+#include "spec/units.hpp"
+
+namespace spec {
+
+void resolve_ports(const Node& node, Service& service, Report& report) {
+  if (const Node* ports = node.find("ports")) {
+    for (const Node& item : ports->children) {
+      Port port;
+      port.place = item.place;
+      const auto target = parse_port_range(item.text_of("target"));
+      if (!target) continue;
+      port.target_first = static_cast<std::uint16_t>(target->first);
+      port.target_count = static_cast<std::uint16_t>(target->count);
+      const std::string published = item.text_of("published");
+      if (const auto range = parse_port_range(published); range && range->first != 0) {
+        port.published_first = static_cast<std::uint16_t>(range->first);
+        port.published_count = static_cast<std::uint16_t>(range->count);
+      }
+      port.protocol = item.text_of("protocol") == "udp" ? Protocol::Udp : Protocol::Tcp;
+      if (const std::string ip = item.text_of("host_ip"); !ip.empty()) {
+        port.host_address = base::parse_ip(ip);
+      }
+      port.name = item.text_of("name");
+      port.app_protocol = item.text_of("app_protocol");
+      if (const std::string mode = item.text_of("mode"); !mode.empty()) port.mode = mode;
+      service.ports.push_back(std::move(port));
+    }
+  }
+  if (const Node* expose = node.find("expose")) {
+    for (const Node& item : expose->children) {
+      std::string_view text = item.text;
+      const std::size_t slash = text.find('/');
+      const std::string_view protocol =
+          slash == std::string_view::npos ? std::string_view("tcp") : text.substr(slash + 1);
+      const auto range = parse_port_range(text.substr(0, slash));
+      if (!range || range->first == 0 || (protocol != "tcp" && protocol != "udp")) {
+        report.error(
+            item.place,
+            base::cat("service ", service.name, ": expose: '", item.text, "' is not a port"),
+            "a port is a number from 1 to 65535, or a range, with /udp where it is udp");
+        continue;
+      }
+      service.expose.push_back(item.text);
+    }
+  }
+}
+
+}  // namespace spec

@@ -1,0 +1,125 @@
+#include "supervisor/client.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/json.hpp"
+#include "base/sys.hpp"
+#include "supervisor/control.hpp"
+#include "supervisor/frame.hpp"
+#include "supervisor/keeper.hpp"
+
+namespace supervisor {
+
+namespace {
+
+void send_frame(int socket, const nlohmann::json& message) {
+  const std::string frame = make_frame(message.dump());
+  std::string_view left = frame;
+  while (!left.empty()) {
+    const ssize_t n = ::send(socket, left.data(), left.size(), MSG_NOSIGNAL);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      base::throw_errno("send", "to the supervisor");
+    }
+    left.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+// One more piece into `buffer`; false at the end of the stream.
+bool receive_more(int socket, std::string& buffer) {
+  std::array<char, 65536> piece{};
+  const ssize_t n = ::recv(socket, piece.data(), piece.size(), 0);
+  if (n > 0) buffer.append(piece.data(), static_cast<std::size_t>(n));
+  return n > 0 || (n < 0 && errno == EINTR);
+}
+
+}  // namespace
+
+std::optional<Client> Client::connect(const base::ProjectPaths& paths) {
+  base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) base::throw_errno("socket");
+  const ControlAddress address(paths.control_socket);
+  if (::connect(socket.get(), address.get(), address.size()) != 0) return {};
+  return Client(std::move(socket));
+}
+
+Client Client::start(const base::ProjectPaths& paths) {
+  if (auto running = connect(paths)) return std::move(*running);
+  base::sys::make_dirs(paths.data, 0700);
+  base::sys::make_dirs(paths.run, 0700);
+  // The new supervisor serves this pair from its first moment: no waiting for a socket to appear.
+  auto [ours, theirs] = base::sys::socket_pair(SOCK_STREAM);
+  start_keeper({paths, std::move(theirs), {}});
+  pollfd wait{ours.get(), POLLIN, 0};
+  const base::Duration give_up = base::sys::monotonic_now() + std::chrono::seconds(20);
+  std::string buffer;
+  while (base::sys::monotonic_now() < give_up) {
+    if (::poll(&wait, 1, 1000) <= 0) continue;
+    if (!receive_more(ours.get(), buffer)) {
+      // Another supervisor was faster and has the lock: it serves us.
+      for (int i = 0; i < 200; ++i) {
+        if (auto running = connect(paths)) return std::move(*running);
+        ::usleep(10'000);
+      }
+      break;
+    }
+    if (take_frame(buffer)) {
+      Client client(std::move(ours));
+      client.buffer_ = std::move(buffer);
+      return client;
+    }
+  }
+  throw base::Error(base::cat("the supervisor of stack ", paths.project, " does not start"),
+                    base::cat("see ", supervisor_log(paths)));
+}
+
+ApplyResult Client::apply(const planner::Plan& plan, const ApplyOptions& options,
+                          const executor::OnEvent& on_event, int interrupt_fd) {
+  nlohmann::json request{
+      {"op", "apply"}, {"plan", plan}, {"wait", options.wait}, {"timeout", options.timeout}};
+  request["stop_timeout"] = options.stop_timeout;
+  send_frame(socket_.get(), request);
+  bool interrupted = false;
+  while (true) {
+    while (const auto frame = take_frame(buffer_)) {
+      const auto message = nlohmann::json::parse(*frame, nullptr, false);
+      if (!message.is_object()) continue;
+      if (message.contains("step")) {
+        on_event(message.get<executor::StepEvent>());
+      } else if (message.contains("end")) {
+        ApplyResult result;
+        result.ok = message.value("ok", false);
+        result.stale = message.value("stale", false);
+        result.error = message.value("error", "");
+        return result;
+      }
+    }
+    std::array<pollfd, 2> wait{{{socket_.get(), POLLIN, 0}, {interrupt_fd, POLLIN, 0}}};
+    const nfds_t count = interrupt_fd >= 0 && !interrupted ? 2 : 1;
+    if (::poll(wait.data(), count, -1) < 0 && errno != EINTR) base::throw_errno("poll");
+    if (count == 2 && wait[1].revents != 0) {
+      interrupted = true;
+      send_frame(socket_.get(), {{"op", "cancel"}});
+    }
+    if (wait[0].revents != 0 && !receive_more(socket_.get(), buffer_)) {
+      return {false, true, "the supervisor ended while it carried the plan out"};
+    }
+  }
+}
+
+base::Fd Client::open_stdin(const std::string& container) {
+  send_frame(socket_.get(), {{"op", "stdin"}, {"container", container}});
+  base::sys::Received message = base::sys::receive_with_fds(socket_.get(), 1);
+  return message.fds.empty() ? base::Fd{} : std::move(message.fds.front());
+}
+
+}  // namespace supervisor

@@ -1,0 +1,60 @@
+// Client: a command's side of the control socket, and the start of keeper and supervisor when none
+// runs.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/paths.hpp"
+#include "executor/outcome.hpp"
+#include "planner/plan.hpp"
+
+namespace supervisor {
+
+struct ApplyOptions {
+  bool wait = false;  // until every container started is running and, with a health check, healthy
+  base::Duration timeout{0};                   // of the wait; 0: none
+  std::optional<base::Duration> stop_timeout;  // -t: instead of each container's grace period
+};
+
+struct ApplyResult {
+  bool ok = false;
+  bool stale = false;  // the state changed since the plan was made: observe and plan again
+  std::string error;   // why as a whole, when no single step says it
+};
+
+class Client {
+ public:
+  // Nothing when no supervisor of this project runs.
+  static std::optional<Client> connect(const base::ProjectPaths& paths);
+  // Connects, or starts keeper and supervisor first. `program`: the executable to re-execute.
+  static Client start(const base::ProjectPaths& paths);
+
+  // Sends the plan, reports every event as it comes, returns when the plan has ended. While it
+  // runs, `interrupt_fd` (when >= 0) becoming readable cancels what has not begun; the callback
+  // decides nothing.
+  ApplyResult apply(const planner::Plan& plan, const ApplyOptions& options,
+                    const executor::OnEvent& on_event, int interrupt_fd = -1);
+
+  // Master of a container's pty for `attach`, or its stdin; invalid when it has none.
+  base::Fd open_stdin(const std::string& container);
+  // Readable (end of file) when the supervisor goes away; for waiting.
+  [[nodiscard]] int fd() const { return socket_.get(); }
+
+ private:
+  explicit Client(base::Fd socket) : socket_(std::move(socket)) {}
+  base::Fd socket_;
+  std::string buffer_;
+};
+
+// Entry points of the re-executed processes; called by main() before anything else when argv[0]
+// says so.
+inline constexpr const char* kKeeperName = "stack-keeper";
+inline constexpr const char* kSupervisorName = "stack-supervisor";
+int keeper_main(int argc, char** argv);
+int supervisor_main(int argc, char** argv);
+
+}  // namespace supervisor

@@ -1,0 +1,108 @@
+// Container: one container's life as the supervisor sees it: launch, exit, restart, stop, removal,
+// adoption after a supervisor's death. Owns its watches and its health check; says what changed
+// through its Host.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/paths.hpp"
+#include "executor/container_state.hpp"
+#include "executor/launch.hpp"
+#include "executor/runner.hpp"
+#include "planner/actual.hpp"
+#include "planner/desired.hpp"
+#include "supervisor/child_work.hpp"
+#include "supervisor/health.hpp"
+#include "supervisor/keeper_link.hpp"
+#include "supervisor/log_mover.hpp"
+#include "supervisor/loop.hpp"
+
+namespace supervisor {
+
+// What all containers of a supervisor share.
+struct Host {
+  Loop& loop;
+  base::ProjectPaths paths;
+  std::string working_dir;  // for relative image references
+  KeeperLink& keeper;
+  LogMover& logs;
+  ChildWork& work;
+  std::function<void(const std::string& container)> changed;
+};
+
+class Container {
+ public:
+  using Done = std::function<void(executor::StepResult)>;
+
+  Container(Host& host, planner::Container spec);
+  ~Container();
+  Container(const Container&) = delete;
+  Container& operator=(const Container&) = delete;
+
+  [[nodiscard]] const planner::Container& spec() const { return spec_; }
+  [[nodiscard]] const planner::ActualContainer& state() const { return state_; }
+  // Runs, or will again by its restart policy.
+  [[nodiscard]] bool active() const;
+  [[nodiscard]] bool running() const {
+    return state_.status == planner::ContainerStatus::Running ||
+           state_.status == planner::ContainerStatus::Paused;
+  }
+
+  // From nothing: what an earlier one of this name left is thrown away.
+  void create(Done done);
+  // Again, with its files kept.
+  void start(Done done);
+  // Signal, grace, SIGKILL. At once done when it does not run.
+  void stop(std::optional<base::Duration> grace, Done done);
+  // Stops, then everything of it goes; `keep_network`: its network namespace stays for a successor.
+  struct RemoveOptions {
+    std::optional<base::Duration> grace;
+    bool keep_network = false;
+  };
+  void remove(RemoveOptions options, Done done);
+  // In place: restart policy, health check, limits, labels.
+  executor::StepResult update(planner::Container spec);
+
+  // Takes over what a dead supervisor left: `held` are the keeper's descriptors of it.
+  void adopt(planner::ActualContainer state, std::vector<base::Fd> held,
+             const std::vector<executor::ExitRecord>& exits);
+  // The keeper has reaped this process.
+  void on_exit(const executor::ExitRecord& record);
+  [[nodiscard]] int stdin_fd() const { return stdin_.get(); }
+  // Descriptors the keeper holds for it, for handing them to a new keeper.
+  [[nodiscard]] std::vector<int> held() const;
+
+ private:
+  void begin_launch(Done done);
+  void open_streams();
+  void attach_logs();
+  void hold_streams();
+  void watch_process();
+  void on_status();
+  void on_gone();
+  void ended(const planner::ExitState& exit);
+  void start_health();
+  void stop_health() { health_.reset(); }
+  void save();
+  void throw_away_data();
+  void finish_removal(RemoveOptions options, const Done& done, unsigned attempt);
+  void answer_stop();
+
+  Host& host_;
+  planner::Container spec_;
+  planner::ActualContainer state_;
+  executor::Launched launched_;
+  base::Fd out_, err_, stdin_;  // FIFOs, read and write; a tty: out_ is the pty's master
+  Done launch_done_;
+  std::vector<Done> stop_done_;
+  std::unique_ptr<HealthMonitor> health_;
+  Loop::Id status_watch_ = 0, pid_watch_ = 0, kill_timer_ = 0, restart_timer_ = 0, exit_timer_ = 0;
+  unsigned recent_restarts_ = 0, exit_attempts_ = 0;
+  base::Duration started_mono_{0};
+};
+
+}  // namespace supervisor

@@ -1,0 +1,49 @@
+// Dns: answers names inside containers at 127.0.0.11 without occupying port 53 there. Sockets live
+// in each container's network namespace on high ports; an nft table of ours inside redirects
+// 127.0.0.11:53 to them and rewrites the answers' source. Unknown names are forwarded (udp and
+// tcp), never for containers on internal networks only. Single-threaded, on the supervisor's loop.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/ip.hpp"
+#include "supervisor/loop.hpp"
+
+namespace supervisor {
+
+// What a name means to one container: all addresses of the running containers that answer to it on
+// the networks it shares.
+using Resolve = std::function<std::vector<base::IpAddress>(const std::string& container,
+                                                           const std::string& lower_case_name)>;
+// The reverse, for PTR: "name.network" or empty.
+using Reverse = std::function<std::string(const std::string& container, const base::IpAddress&)>;
+
+struct DnsClient {
+  std::string container;
+  std::string netns;                  // pinned path
+  bool forward = true;                // false: on internal networks only
+  std::vector<std::string> upstream;  // `dns:` of the service; empty: the host's resolv.conf
+};
+
+class Dns {
+ public:
+  Dns(Loop& loop, Resolve resolve, Reverse reverse);
+  ~Dns();
+  Dns(const Dns&) = delete;
+  Dns& operator=(const Dns&) = delete;
+
+  // Opens (or, after a supervisor's death, opens anew) the sockets and the redirection. Idempotent.
+  void attach(const DnsClient& client);
+  void detach(const std::string& container);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace supervisor

@@ -1,0 +1,327 @@
+#include "supervisor/keeper.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <map>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/process.hpp"
+#include "base/sys.hpp"
+#include "base/text.hpp"
+#include "executor/cgroup.hpp"
+#include "executor/container_state.hpp"
+#include "supervisor/client.hpp"
+#include "supervisor/keeper_link.hpp"
+
+extern char** environ;
+
+namespace supervisor {
+
+namespace {
+
+// What a keeper inherits from the process that started it.
+constexpr int kHeldSocketFd = 3;
+constexpr int kClientFd = 4;
+
+std::vector<char*> raw(std::vector<std::string>& words) {
+  std::vector<char*> out;
+  out.reserve(words.size() + 1);
+  for (std::string& word : words) out.push_back(word.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+struct SpawnActions {
+  posix_spawn_file_actions_t actions{};
+  posix_spawnattr_t attributes{};
+  SpawnActions() {
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawnattr_init(&attributes);
+  }
+  SpawnActions(const SpawnActions&) = delete;
+  SpawnActions& operator=(const SpawnActions&) = delete;
+  ~SpawnActions() {
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::posix_spawnattr_destroy(&attributes);
+  }
+};
+
+// Starts our own program under another name with `three` and `four` at descriptors 3 and 4 (-1:
+// none).
+pid_t spawn_self(const char* name, const base::ProjectPaths& paths, int three, int four) {
+  SpawnActions spawn;
+  // Above every number that is assigned below, so that no dup2 overwrites another's source.
+  const base::Fd third(three >= 0 ? ::fcntl(three, F_DUPFD_CLOEXEC, 10) : -1);
+  const base::Fd fourth(four >= 0 ? ::fcntl(four, F_DUPFD_CLOEXEC, 10) : -1);
+  ::posix_spawn_file_actions_addopen(&spawn.actions, 0, "/dev/null", O_RDWR, 0);
+  ::posix_spawn_file_actions_adddup2(&spawn.actions, 0, 1);
+  ::posix_spawn_file_actions_adddup2(&spawn.actions, 0, 2);
+  if (third) ::posix_spawn_file_actions_adddup2(&spawn.actions, third.get(), 3);
+  if (fourth) ::posix_spawn_file_actions_adddup2(&spawn.actions, fourth.get(), 4);
+  sigset_t none;
+  sigset_t all;
+  ::sigemptyset(&none);
+  ::sigfillset(&all);
+  ::posix_spawnattr_setsigmask(&spawn.attributes, &none);
+  ::posix_spawnattr_setsigdefault(&spawn.attributes, &all);
+  ::posix_spawnattr_setflags(&spawn.attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+  std::vector<std::string> words = program_arguments(name, paths);
+  pid_t pid = 0;
+  const int error = ::posix_spawn(&pid, "/proc/self/exe", &spawn.actions, &spawn.attributes,
+                                  raw(words).data(), environ);
+  if (error != 0) throw base::SysError(error, "start", name);
+  return pid;
+}
+
+// Leaves the caller's groups on every hierarchy where it is in one, so that the end of a cron job
+// or of a unit does not end the stack. The root group is nobody's: a process there stays.
+void leave_callers_cgroup(const base::ProjectPaths& paths) {
+  const std::string group = paths.cgroup + "/.supervisor";
+  bool inside = false;
+  for (const std::string& line : base::split(base::read_file("/proc/self/cgroup"), '\n')) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string own = line.substr(second + 1);
+    inside = inside || (own != "/" && own != group);
+  }
+  if (!inside) return;
+  executor::ensure_cgroup(group, {.limits = {}, .all_devices = true, .devices = {}});
+  executor::join_cgroup(group, 0);
+}
+
+class Keeper {
+ public:
+  explicit Keeper(base::ProjectPaths paths) : paths_(std::move(paths)) {}
+
+  int run() {
+    sigset_t watched;
+    ::sigemptyset(&watched);
+    ::sigaddset(&watched, SIGCHLD);
+    ::sigprocmask(SIG_BLOCK, &watched, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGHUP, SIG_IGN);
+    const base::Fd signals(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+    take_over();
+    base::Fd client(::fcntl(kClientFd, F_GETFD) >= 0 ? kClientFd : -1);
+    if (client) ::fcntl(client.get(), F_SETFD, FD_CLOEXEC);
+    try {
+      leave_callers_cgroup(paths_);
+    } catch (const base::Error&) {
+      // Without the right to leave we still serve: the stack ends with the caller's group then.
+    }
+    start_supervisor(std::move(client));
+    while (true) {
+      std::vector<pollfd> polled{{signals.get(), POLLIN, 0}};
+      if (socket_) polled.push_back({socket_.get(), POLLIN, 0});
+      const int timeout = supervisor_ == 0 ? restart_delay_ms_ : -1;
+      const int n = ::poll(polled.data(), polled.size(), timeout);
+      if (n < 0 && errno != EINTR) return 1;
+      if (n == 0 && supervisor_ == 0) start_supervisor({});
+      if (polled.size() > 1 && (polled[1].revents & (POLLIN | POLLHUP)) != 0) serve();
+      signalfd_siginfo info{};
+      while (::read(signals.get(), &info, sizeof(info)) > 0) {
+      }
+      if (!reap()) return 0;
+    }
+  }
+
+ private:
+  // Descriptors handed over by a supervisor that lost its keeper.
+  void take_over() {
+    if (::fcntl(kHeldSocketFd, F_GETFD) < 0) return;
+    const base::Fd handed(kHeldSocketFd);
+    while (true) {
+      base::sys::Received message = base::sys::receive_with_fds(handed.get());
+      if (!message.got || message.eof) return;
+      held_[message.text] = std::move(message.fds);
+    }
+  }
+
+  void start_supervisor(base::Fd client) {
+    auto [ours, theirs] = base::sys::socket_pair(SOCK_SEQPACKET);
+    // A large list of held descriptors must not block us while the supervisor starts.
+    const int size = 1 << 20;
+    ::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    const base::Duration now = base::sys::monotonic_now();
+    quick_deaths_ = now - started_at_ < std::chrono::seconds(2) ? quick_deaths_ + 1 : 0;
+    restart_delay_ms_ = quick_deaths_ < 3 ? 1 : std::min(100 << std::min(quick_deaths_, 6U), 5000);
+    started_at_ = now;
+    supervisor_ = spawn_self(kSupervisorName, paths_, theirs.get(), client.get());
+    socket_ = std::move(ours);
+  }
+
+  void send(KeeperVerb verb, const std::string& text, std::span<const int> fds = {}) {
+    try {
+      base::sys::send_with_fds(socket_.get(), base::cat(static_cast<char>(verb), text), fds);
+    } catch (const base::SysError&) {
+      // It has died; the next one asks again.
+    }
+  }
+
+  void serve() {
+    base::sys::Received message = base::sys::receive_with_fds(socket_.get());
+    if (message.eof) {
+      socket_.reset();
+      return;
+    }
+    if (!message.got || message.text.empty()) return;
+    const std::string text = message.text.substr(1);
+    switch (static_cast<KeeperVerb>(message.text[0])) {
+      case KeeperVerb::Hold:
+        held_[text] = std::move(message.fds);
+        break;
+      case KeeperVerb::Drop:
+        held_.erase(text);
+        break;
+      case KeeperVerb::List:
+        for (const auto& [key, fds] : held_) {
+          std::vector<int> numbers;
+          for (const base::Fd& fd : fds) numbers.push_back(fd.get());
+          send(KeeperVerb::Held, key, numbers);
+        }
+        for (const auto& record : exits_) send(KeeperVerb::Exit, encode_exit(record));
+        send(KeeperVerb::Listed, {});
+        break;
+      case KeeperVerb::Forget:
+        std::erase_if(exits_, [&text](const executor::ExitRecord& record) {
+          return base::cat(record.process.pid, " ", record.process.start_time) == text;
+        });
+        break;
+      case KeeperVerb::Quit:
+        quit_ = true;
+        break;
+      case KeeperVerb::Held:
+      case KeeperVerb::Listed:
+      case KeeperVerb::Exit:
+        break;
+    }
+  }
+
+  // False when all is over.
+  bool reap() {
+    while (true) {
+      siginfo_t info{};
+      if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) break;
+      const pid_t pid = info.si_pid;
+      if (pid == supervisor_) {
+        ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED);
+        supervisor_ = 0;
+        // Messages sent just before its end count: descriptors to hold, or that we may go.
+        while (socket_ && pending()) serve();
+        socket_.reset();
+        if (quit_ || (info.si_code == CLD_EXITED && info.si_status == 0)) return false;
+        if (restart_delay_ms_ <= 1) start_supervisor({});
+        continue;
+      }
+      const executor::ExitRecord record = write_down(info);
+      ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED);
+      // Told after it was reaped: its control group is empty then and can be removed.
+      if (socket_) send(KeeperVerb::Exit, encode_exit(record));
+    }
+    return true;
+  }
+
+  bool pending() {
+    pollfd wait{socket_.get(), POLLIN, 0};
+    return ::poll(&wait, 1, 0) > 0 && (wait.revents & POLLIN) != 0;
+  }
+
+  // Written down before it is reaped: a death of ours in between is seen by nobody, but the
+  // kernel's zombie then goes to init with its status.
+  executor::ExitRecord write_down(const siginfo_t& info) {
+    executor::ExitRecord record;
+    record.process = base::identify(info.si_pid).value_or(base::ProcessId{info.si_pid, 0});
+    record.status = info.si_status;
+    record.reason = info.si_code;
+    record.time_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+    try {
+      executor::append_exit(paths_.exits, record);
+    } catch (const base::Error&) {
+      // Full disk or a removed runtime folder: memory still has it.
+    }
+    exits_.push_back(record);
+    if (exits_.size() > 4096) exits_.pop_front();
+    return record;
+  }
+
+  base::ProjectPaths paths_;
+  base::Fd socket_;
+  pid_t supervisor_ = 0;
+  std::map<std::string, std::vector<base::Fd>> held_;
+  std::deque<executor::ExitRecord> exits_;
+  base::Duration started_at_{0};
+  unsigned quick_deaths_ = 0;
+  int restart_delay_ms_ = 1;
+  bool quit_ = false;
+};
+
+}  // namespace
+
+std::vector<std::string> program_arguments(const char* name, const base::ProjectPaths& paths) {
+  return {name, paths.roots.data, paths.roots.run, paths.roots.cgroup_parent, paths.project};
+}
+
+base::ProjectPaths parse_program_arguments(int argc, char** argv) {
+  if (argc != 5) throw base::Error("started by hand? run stack up");
+  base::Roots roots;
+  roots.data = argv[1];
+  roots.run = argv[2];
+  roots.cgroup_parent = argv[3];
+  return {roots, argv[4]};
+}
+
+void start_keeper(KeeperStart start) {
+  auto [ours, theirs] = base::sys::socket_pair(SOCK_SEQPACKET);
+  // A process between us and the keeper, so that the keeper is nobody's child for long.
+  const pid_t between = ::fork();
+  if (between < 0) base::throw_errno("fork");
+  if (between == 0) {
+    int status = 1;
+    try {
+      if (::chdir("/") != 0) ::_exit(1);
+      ::umask(022);
+      spawn_self(kKeeperName, start.paths, theirs.get(), start.client.get());
+      status = 0;
+    } catch (const base::Error&) {
+    }
+    ::_exit(status);
+  }
+  theirs.reset();
+  for (const auto& [key, fds] : start.held) base::sys::send_with_fds(ours.get(), key, fds);
+  ours.reset();
+  int status = 0;
+  while (::waitpid(between, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw base::Error("cannot start the keeper");
+}
+
+int keeper_main(int argc, char** argv) {
+  try {
+    ::prctl(PR_SET_NAME, "stack-keeper");
+    return Keeper(parse_program_arguments(argc, argv)).run();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "stack-keeper: %s\n", error.what());
+    return 1;
+  }
+}
+
+}  // namespace supervisor

@@ -1,0 +1,42 @@
+// LogMover: moves what containers print from their FIFOs (or pty master) into bounded, rotated
+// files by `splice` at an explicit offset, with time and stream in a side index. Written so that
+// SIGKILL at any instruction loses no line: the offset is what the file holds, never a counter of
+// ours.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/fd.hpp"
+#include "supervisor/loop.hpp"
+
+namespace supervisor {
+
+struct LogLimits {
+  std::uint64_t max_size = 20U << 20U;  // bytes a file
+  unsigned max_files = 5;
+};
+// From logging options max-size ("10m") and max-file ("3"); throws base::Error naming a bad one.
+LogLimits log_limits(const std::map<std::string, std::string>& options);
+
+class LogMover {
+ public:
+  explicit LogMover(Loop& loop);
+  ~LogMover();
+  LogMover(const LogMover&) = delete;
+  LogMover& operator=(const LogMover&) = delete;
+
+  // Starts moving. `err` invalid: a tty, one stream. Continues the files in `dir` where they end.
+  void attach(const std::string& container, base::Fd out, base::Fd err, const std::string& dir,
+              LogLimits limits);
+  // Moves what is left without waiting, then lets go.
+  void detach(const std::string& container);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace supervisor

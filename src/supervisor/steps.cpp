@@ -1,0 +1,373 @@
+// The supervisor as Actuator: what each kind of step does to the kernel and to the records.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "base/sys.hpp"
+#include "executor/cgroup.hpp"
+#include "executor/launch.hpp"
+#include "executor/observe.hpp"
+#include "executor/world.hpp"
+#include "netfab/links.hpp"
+#include "netfab/netns.hpp"
+#include "netfab/ports.hpp"
+#include "supervisor/supervisor.hpp"
+
+namespace supervisor {
+
+using planner::Action;
+using planner::Kind;
+
+void Supervisor::begin(const planner::Step& step, Done done) {
+  try {
+    switch (step.kind) {
+      case Kind::Network:
+        step_network(step, done);
+        return;
+      case Kind::Volume:
+        step_volume(step, done);
+        return;
+      case Kind::Endpoint:
+        step_endpoint(step, done);
+        return;
+      case Kind::Ports:
+        step_ports(step, done);
+        return;
+      case Kind::Container:
+        step_container(step, std::move(done));
+        return;
+    }
+  } catch (const base::Error& error) {
+    done({false, error.what(), error.hint()});
+  }
+}
+
+bool Supervisor::makes_something(const planner::Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [](const planner::Step& step) {
+    return step.action != Action::Stop && step.action != Action::Remove;
+  });
+}
+
+const planner::Container* Supervisor::desired_container(const std::string& name) const {
+  return current_ ? current_->plan.desired.container(name) : nullptr;
+}
+
+void Supervisor::step_network(const planner::Step& step, const Done& done) {
+  const base::Fd lock = executor::lock_networks(paths_.roots);
+  if (step.action == Action::Remove) {
+    const auto record = executor::read_network(paths_.roots, step.target);
+    if (record) netfab::remove_bridge(record->bridge);
+    executor::forget_network(paths_.roots, step.target);
+    done({});
+    return;
+  }
+  const planner::Network* network = current_->plan.network(step.target);
+  if (network == nullptr)
+    throw base::Error(base::cat("network ", step.target, " is not in the plan"));
+  netfab::ensure_bridge(network->bridge);
+  done({});
+}
+
+void Supervisor::step_volume(const planner::Step& step, const Done& done) {
+  if (step.action == Action::Remove) {
+    executor::remove_volume(step.target, paths_.roots);
+    done({});
+    return;
+  }
+  const planner::Volume* volume = current_->plan.desired.volume(step.target);
+  if (volume == nullptr)
+    throw base::Error(base::cat("volume ", step.target, " is not in the plan"));
+  executor::ensure_volume(*volume, paths_.roots);
+  done({});
+}
+
+void Supervisor::step_endpoint(const planner::Step& step, const Done& done) {
+  const netfab::Endpoint* link = current_->plan.endpoint(step);
+  const std::string container = step.target.substr(0, step.target.find('/'));
+  if (step.action == Action::Remove) {
+    // The pair dies with the namespace: only an endpoint whose container stays is taken away by
+    // hand.
+    if (link != nullptr && netfab::is_netns(link->netns)) netfab::remove_endpoint(*link);
+    done({});
+    return;
+  }
+  const planner::Container* spec = desired_container(container);
+  if (link == nullptr || spec == nullptr) {
+    throw base::Error(base::cat(step.id, " is not in the plan"));
+  }
+  base::sys::make_dirs(paths_.container_run(container), 0700);
+  netfab::ensure_netns(link->netns);
+  netfab::ensure_endpoint(*link);
+  attach_dns(*spec);
+  done({});
+}
+
+void Supervisor::attach_dns(const planner::Container& container) {
+  if (container.network != planner::NetworkKind::Own || container.endpoints.empty()) return;
+  const std::string netns = paths_.netns(container.name);
+  if (dns_attached_.contains(container.name) || !netfab::is_netns(netns)) return;
+  bool outside = false;
+  for (const planner::EndpointSpec& endpoint : container.endpoints) {
+    outside = outside || !endpoint.link.gateways.empty();
+  }
+  dns_->attach(
+      {.container = container.name, .netns = netns, .forward = outside, .upstream = container.dns});
+  dns_attached_.insert(container.name);
+}
+
+void Supervisor::step_ports(const planner::Step& step, const Done& done) {
+  if (step.action == Action::Remove) {
+    netfab::remove_ports(paths_.ports_table);
+    publish({});
+    done({});
+    return;
+  }
+  netfab::ensure_ports(paths_.ports_table, current_->plan.ports, paths_.project);
+  publish(current_->plan.ports);
+  done({});
+}
+
+// The kernel's rules do not reach [::1]; a listener of ours does.
+void Supervisor::publish(const std::vector<netfab::PublishedPort>& ports) {
+  std::vector<Relay::Listen> listens;
+  base::IpAddress loopback{base::Family::V6, {}};
+  loopback.bytes[15] = 1;
+  for (const netfab::PublishedPort& port : ports) {
+    if (port.host_address && *port.host_address != loopback) continue;
+    const auto same = [&port](const Relay::Listen& listen) {
+      return listen.port == port.host_port && listen.protocol == port.protocol;
+    };
+    if (std::any_of(listens.begin(), listens.end(), same)) continue;
+    listens.push_back({port.protocol, loopback, port.host_port, port.target, port.target_port});
+  }
+  for (const auto& [listen, error] : relay_.set(listens)) {
+    base::log::warn(base::cat("[::1]:", listen.port, " is not served: ", base::errno_text(error)));
+  }
+}
+
+void Supervisor::step_container(const planner::Step& step, Done done) {
+  const std::string name = step.target;
+  const planner::Container* desired = desired_container(name);
+  const auto existing = containers_.find(name);
+  switch (step.action) {
+    case Action::Stop:
+      if (existing == containers_.end()) break;
+      existing->second->stop(current_->stop_timeout, std::move(done));
+      return;
+    case Action::Remove: {
+      dns_->detach(name);
+      dns_attached_.erase(name);
+      release_leases(name);
+      if (existing == containers_.end()) {
+        // Half-made: no record that we could have adopted.
+        executor::kill_cgroup(paths_.container_cgroup(name));
+        executor::remove_cgroup(paths_.container_cgroup(name));
+        netfab::remove_netns(paths_.netns(name));
+        executor::remove_container_dirs(name, paths_);
+        break;
+      }
+      existing->second->remove({.grace = current_->stop_timeout, .keep_network = false},
+                               std::move(done));
+      return;
+    }
+    case Action::Update:
+      if (desired == nullptr || existing == containers_.end()) break;
+      done(existing->second->update(*desired));
+      return;
+    case Action::Create:
+    case Action::Start:
+    case Action::Replace: {
+      if (desired == nullptr) throw base::Error(base::cat(name, " is not in the plan"));
+      if (existing == containers_.end() || step.action == Action::Create) {
+        containers_[name] = std::make_unique<Container>(host_, *desired);
+        // Something of this name may still be there, made by one that died before it wrote a
+        // record.
+        executor::kill_cgroup(paths_.container_cgroup(name));
+        containers_[name]->create(std::move(done));
+        return;
+      }
+      if (step.action == Action::Start) {
+        existing->second->start(std::move(done));
+        return;
+      }
+      const planner::Container spec = *desired;
+      existing->second->remove(
+          {.grace = current_->stop_timeout, .keep_network = true},
+          [this, spec, done = std::move(done)](const executor::StepResult& result) {
+            if (!result.ok) {
+              done(result);
+              return;
+            }
+            // Not from inside the old container's own callback: it is destroyed here.
+            loop_.soon([this, spec, done] {
+              containers_[spec.name] = std::make_unique<Container>(host_, spec);
+              containers_[spec.name]->create(done);
+            });
+          });
+      return;
+    }
+  }
+  done({});
+}
+
+// ---- records
+// -------------------------------------------------------------------------------------
+
+// Writes down the subnets and addresses that the plan gives out, all at once and under one lock,
+// before anything is made. Throws when somebody else was given one of them meanwhile: the plan is
+// made again.
+void Supervisor::reserve(const planner::DesiredState& desired) {
+  if (desired.networks.empty()) return;
+  const base::Fd lock = executor::lock_networks(paths_.roots);
+  const std::vector<executor::NetworkRecord> records = executor::read_networks(paths_.roots);
+  for (const planner::Network& network : desired.networks) {
+    executor::NetworkRecord record;
+    bool found = false;
+    for (const executor::NetworkRecord& other : records) {
+      if (other.name == network.name) {
+        record = other;
+        found = true;
+        continue;
+      }
+      for (const base::Cidr& theirs : other.bridge.addresses) {
+        for (const base::Cidr& ours : network.bridge.addresses) {
+          if (ours.overlaps(theirs)) {
+            throw base::Error(base::cat("subnet ", ours.network().str(), " was given to network ",
+                                        other.name, " meanwhile"));
+          }
+        }
+      }
+    }
+    const auto before = record;
+    if (!found || !network.external) {
+      record.name = network.name;
+      record.project = network.external ? "" : desired.project;
+      record.internal = network.bridge.internal;
+      record.enable_ipv6 = network.enable_ipv6;
+      record.bridge = network.bridge;
+      record.labels = network.labels;
+    }
+    for (const planner::Container& container : desired.containers) {
+      for (const planner::EndpointSpec& endpoint : container.endpoints) {
+        if (endpoint.network != network.name) continue;
+        executor::NetworkRecord::Lease lease{
+            desired.project, container.name, container.service, {}, endpoint.aliases};
+        for (const base::Cidr& address : endpoint.link.addresses)
+          lease.addresses.push_back(address.address);
+        std::erase_if(record.leases, [&](const executor::NetworkRecord::Lease& other) {
+          return other.project == lease.project && other.container == lease.container;
+        });
+        for (const executor::NetworkRecord::Lease& other : record.leases) {
+          for (const base::IpAddress& address : lease.addresses) {
+            if (std::find(other.addresses.begin(), other.addresses.end(), address) !=
+                other.addresses.end()) {
+              throw base::Error(base::cat("address ", address.str(), " was given to ",
+                                          other.container, " meanwhile"));
+            }
+          }
+        }
+        record.leases.push_back(std::move(lease));
+      }
+    }
+    executor::write_network(paths_.roots, record);
+  }
+}
+
+void Supervisor::release_leases(const std::string& name) {
+  const auto existing = containers_.find(name);
+  const planner::Container* spec =
+      existing != containers_.end() ? &existing->second->spec() : current_->plan.container(name);
+  if (spec == nullptr || spec->endpoints.empty()) return;
+  const base::Fd lock = executor::lock_networks(paths_.roots);
+  for (const planner::EndpointSpec& endpoint : spec->endpoints) {
+    auto record = executor::read_network(paths_.roots, endpoint.network);
+    // A network of our own that goes with this plan takes its leases along.
+    if (!record || (record->project == paths_.project && current_ && current_->plan.forget))
+      continue;
+    const auto removed =
+        std::erase_if(record->leases, [&](const executor::NetworkRecord::Lease& lease) {
+          return lease.project == paths_.project && lease.container == name;
+        });
+    if (removed != 0) executor::write_network(paths_.roots, *record);
+  }
+}
+
+// What shall run after a crash or a reboot. Written before the first step, so that whatever a death
+// leaves half-made can be found and taken down, and again when the plan has ended.
+void Supervisor::write_intent(const planner::Plan& plan) {
+  planner::DesiredState intent = makes_something(plan) ? plan.desired : intent_;
+  if (!makes_something(plan)) {
+    std::erase_if(intent.containers, [this](const planner::Container& container) {
+      return !containers_.contains(container.name);
+    });
+  }
+  for (const auto& [name, container] : containers_) {
+    if (intent.container(name) == nullptr) intent.containers.push_back(container->spec());
+  }
+  for (const planner::Network& network : intent_.networks) {
+    if (intent.network(network.name) == nullptr &&
+        executor::read_network(paths_.roots, network.name)) {
+      intent.networks.push_back(network);
+    }
+  }
+  if (intent == intent_) return;
+  intent_ = std::move(intent);
+  base::write_atomic(paths_.desired, nlohmann::json(intent_).dump());
+}
+
+void Supervisor::forget_intent() {
+  forgotten_ = true;
+  intent_ = {};
+  base::remove_file(paths_.desired);
+}
+
+// Behind the back of the command: a power failure within the same second loses this change only.
+void Supervisor::make_intent_durable() {
+  work_.run(
+      [path = paths_.desired] {
+        const base::Fd fd = base::sys::open(path, O_RDONLY);
+        ::fsync(fd.get());
+        const base::Fd dir = base::sys::open(base::parent_dir(path), O_RDONLY | O_DIRECTORY);
+        ::fsync(dir.get());
+      },
+      std::chrono::minutes(1), [this](const std::string&) { leave_if_idle(); });
+}
+
+// Upper directories may hold anything a container made: deleted by a child, never here.
+void Supervisor::empty_trash() {
+  const std::string trash = paths_.data + "/trash";
+  if (trash_running_ || !base::exists(trash)) return;
+  trash_running_ = true;
+  work_.run([trash] { base::remove_tree(trash); }, std::chrono::minutes(10),
+            [this](const std::string& error) {
+              trash_running_ = false;
+              if (!error.empty()) base::log::warn(base::cat("removing old data: ", error));
+              leave_if_idle();
+            });
+}
+
+// The stack is down: nothing of it stays but its volumes.
+void Supervisor::forget_everything() {
+  try {
+    // Back to the root group, which is nobody's: a group with us inside could not be removed.
+    executor::join_cgroup("", ::getpid());
+    executor::join_cgroup("", ::getppid());
+    executor::remove_cgroup(paths_.cgroup);
+    executor::remove_empty_cgroup(paths_.roots.cgroup_parent);
+  } catch (const base::Error& error) {
+    base::log::warn(error.what());
+  }
+  try {
+    base::remove_tree(paths_.run);
+    base::remove_tree(paths_.data);
+  } catch (const base::Error& error) {
+    base::log::warn(error.what());
+  }
+}
+
+}  // namespace supervisor

@@ -1,0 +1,401 @@
+#include "supervisor/supervisor.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "base/sys.hpp"
+#include "executor/observe.hpp"
+#include "netfab/ports.hpp"
+#include "supervisor/client.hpp"
+#include "supervisor/keeper.hpp"
+#include "supervisor/log_reader.hpp"
+
+namespace supervisor {
+
+using executor::Phase;
+using planner::ContainerStatus;
+
+Supervisor::Supervisor(base::ProjectPaths paths, base::Fd keeper, base::Fd lock)
+    : paths_(std::move(paths)),
+      lock_(std::move(lock)),
+      keeper_(std::move(keeper)),
+      logs_(loop_),
+      work_(loop_),
+      relay_(loop_),
+      host_{loop_,
+            paths_,
+            {},
+            keeper_,
+            logs_,
+            work_,
+            [this](const std::string& name) { on_changed(name); }},
+      names_(paths_.roots, paths_.project, [this] {
+        std::vector<Names::Member> out;
+        for (const auto& [name, container] : containers_) {
+          out.push_back({&container->spec(), container->running()});
+        }
+        return out;
+      }) {
+  dns_ = std::make_unique<Dns>(
+      loop_,
+      [this](const std::string& container, const std::string& name) {
+        return names_.resolve(container, name);
+      },
+      [this](const std::string& container, const base::IpAddress& address) {
+        return names_.reverse(container, address);
+      });
+}
+
+Supervisor::~Supervisor() = default;
+
+void Supervisor::run(base::Fd first) {
+  adopt_all();
+  control_ = std::make_unique<Control>(
+      loop_, paths_,
+      [this](Control::ClientId client, const nlohmann::json& request) {
+        on_request(client, request);
+      },
+      [this](Control::ClientId) { leave_if_idle(); });
+  keeper_watch_ = loop_.watch(keeper_.fd(), EPOLLIN, [this](std::uint32_t) { on_keeper(); });
+  if (first) control_->adopt(std::move(first));
+  empty_trash();
+  leave_if_idle();
+  loop_.run();
+}
+
+void Supervisor::adopt_all() {
+  KeeperLink::Inventory inventory = keeper_.list();
+  if (auto recorded = executor::recorded_intent(paths_)) intent_ = std::move(*recorded);
+  host_.working_dir = intent_.working_dir;
+  std::vector<executor::ExitRecord> exits = executor::read_exits(paths_.exits);
+  exits.insert(exits.end(), inventory.exits.begin(), inventory.exits.end());
+  planner::ActualState actual = executor::observe(paths_);
+  for (planner::ActualContainer& state : actual.containers) {
+    planner::Container spec;
+    const auto in = nlohmann::json::parse(state.fingerprint, nullptr, false);
+    try {
+      in.get_to(spec);
+    } catch (const nlohmann::json::exception& error) {
+      base::log::warn(base::cat(state.name, ": its record cannot be read: ", error.what()));
+      continue;
+    }
+    // observe() has turned what ended while we were dead into Exited; the state file still says
+    // Running, and adopt() carries out what follows from the end.
+    auto as_written = executor::read_state(paths_, state.name);
+    if (as_written && base::is_alive(state.process)) as_written = state;
+    if (!as_written) continue;
+    attach_dns(spec);
+    const std::string name = spec.name;
+    Container& container = member(spec);
+    container.adopt(std::move(*as_written), std::move(inventory.held[name]), exits);
+  }
+  publish(netfab::observe_ports(paths_.ports_table));
+  names_.invalidate();
+}
+
+Container& Supervisor::member(const planner::Container& spec) {
+  auto& slot = containers_[spec.name];
+  if (!slot) slot = std::make_unique<Container>(host_, spec);
+  return *slot;
+}
+
+void Supervisor::on_keeper() {
+  bool gone = false;
+  for (const executor::ExitRecord& record : keeper_.receive(gone)) {
+    for (const auto& [name, container] : containers_) container->on_exit(record);
+  }
+  if (gone) new_keeper();
+}
+
+// Our keeper has died. A new one is started that holds what we hold and starts a new supervisor; we
+// leave so that it becomes that supervisor's keeper too. The lock goes with us.
+void Supervisor::new_keeper() {
+  base::log::warn("the keeper has died: starting another");
+  loop_.remove(keeper_watch_);
+  std::vector<std::pair<std::string, std::vector<int>>> held;
+  for (const auto& [name, container] : containers_) {
+    if (auto fds = container->held(); !fds.empty()) held.emplace_back(name, std::move(fds));
+  }
+  start_keeper({paths_, {}, std::move(held)});
+  loop_.stop();
+}
+
+const planner::ActualContainer* Supervisor::find(const std::string& container) {
+  const auto at = containers_.find(container);
+  return at == containers_.end() ? nullptr : &at->second->state();
+}
+
+bool Supervisor::has_healthcheck(const std::string& container) {
+  const auto at = containers_.find(container);
+  if (at == containers_.end()) return false;
+  const auto& check = at->second->spec().healthcheck;
+  return check && !check->disabled;
+}
+
+void Supervisor::on_changed(const std::string& container) {
+  names_.invalidate();
+  if (runner_) {
+    loop_.soon([this] {
+      if (runner_) runner_->poke();
+    });
+  }
+  if (waiting_.contains(container)) loop_.soon([this] { check_wait(); });
+  leave_if_idle();
+}
+
+// ---- requests
+// ------------------------------------------------------------------------------------
+
+void Supervisor::on_request(Control::ClientId client, const nlohmann::json& request) {
+  const std::string op = request.value("op", "");
+  if (op == "apply") {
+    Request wanted;
+    wanted.client = client;
+    try {
+      request.at("plan").get_to(wanted.plan);
+      wanted.wait = request.value("wait", false);
+      base::read_field(request, "timeout", wanted.timeout);
+      base::read_field(request, "stop_timeout", wanted.stop_timeout);
+    } catch (const nlohmann::json::exception& error) {
+      control_->send(client, {{"end", true}, {"ok", false}, {"error", error.what()}});
+      return;
+    }
+    requests_.push_back(std::move(wanted));
+    next_request();
+  } else if (op == "cancel") {
+    if (current_ && current_->client == client) {
+      if (runner_) runner_->cancel();
+      if (!waiting_.empty()) {
+        waiting_.clear();
+        waited_ok_ = false;
+        check_wait();
+      }
+    }
+  } else if (op == "stdin") {
+    const auto at = containers_.find(request.value("container", ""));
+    control_->send_fd(client, at == containers_.end() ? -1 : at->second->stdin_fd());
+  }
+}
+
+void Supervisor::next_request() {
+  if (current_ || requests_.empty()) {
+    leave_if_idle();
+    return;
+  }
+  current_ = std::move(requests_.front());
+  requests_.pop_front();
+  begin_plan();
+}
+
+void Supervisor::begin_plan() {
+  const planner::Plan& plan = current_->plan;
+  if (!plan.empty() && planner::basis_of(executor::observe(paths_)) != plan.basis) {
+    answer(false, true, "the state has changed since the plan was made");
+    return;
+  }
+  host_.working_dir = plan.desired.working_dir;
+  try {
+    if (makes_something(plan)) {
+      reserve(plan.desired);
+      forgotten_ = false;
+      write_intent(plan);
+    }
+  } catch (const base::Error& error) {
+    answer(false, true, error.what());
+    return;
+  }
+  runner_ = std::make_unique<executor::Runner>(
+      plan, *this, [this](const executor::StepEvent& event) { send_event(event); },
+      [this](bool ok) { loop_.soon([this, ok] { plan_ended(ok); }); });
+  runner_->start();
+}
+
+void Supervisor::send_event(const executor::StepEvent& event) {
+  if (event.phase == Phase::Failed) base::log::error(base::cat(event.target, ": ", event.text));
+  executor::StepEvent out = event;
+  if (out.kind == planner::Kind::Container &&
+      (out.phase == Phase::Failed || out.phase == Phase::Skipped) && out.hint.empty()) {
+    out.hint = with_log(out.target, {}).hint;
+  }
+  if (control_ && current_) control_->send(current_->client, out);
+}
+
+executor::StepResult Supervisor::with_log(const std::string& container,
+                                          executor::StepResult result) const {
+  if (!base::is_directory(paths_.log_dir(container))) return result;
+  const std::string lines = LogReader::last_lines(paths_.log_dir(container), 10);
+  if (!lines.empty()) result.hint = base::cat("last lines of its log:\n", lines);
+  return result;
+}
+
+void Supervisor::plan_ended(bool ok) {
+  runner_.reset();
+  std::erase_if(containers_, [this](const auto& entry) {
+    return !base::exists(paths_.record(entry.first)) && !entry.second->active();
+  });
+  names_.invalidate();
+  try {
+    if (current_->plan.forget && containers_.empty()) {
+      forget_intent();
+    } else if (!current_->plan.empty()) {
+      write_intent(current_->plan);
+      make_intent_durable();
+    }
+  } catch (const base::Error& error) {
+    answer(false, false, error.what());
+    return;
+  }
+  if (!current_->wait || !ok) {
+    answer(ok, false, {});
+    return;
+  }
+  waited_ok_ = true;
+  for (const planner::Container& container : current_->plan.desired.containers) {
+    if (containers_.contains(container.name)) {
+      waiting_.emplace(container.name, base::sys::monotonic_now());
+    }
+  }
+  if (current_->timeout.count() > 0) {
+    wait_timer_ = loop_.after(current_->timeout, [this] {
+      wait_timer_ = 0;
+      waited_ok_ = false;
+      for (const auto& [name, since] : waiting_) {
+        send_event({"container/" + name,
+                    planner::Kind::Container,
+                    planner::Action::Start,
+                    name,
+                    Phase::Failed,
+                    "not healthy in time",
+                    {},
+                    base::sys::monotonic_now() - since});
+      }
+      waiting_.clear();
+      check_wait();
+    });
+  }
+  for (const auto& [name, since] : waiting_) {
+    if (has_healthcheck(name) && find(name)->health != planner::Health::Healthy) {
+      send_event({"container/" + name,
+                  planner::Kind::Container,
+                  planner::Action::Start,
+                  name,
+                  Phase::Waiting,
+                  base::cat(name, " to be healthy"),
+                  {},
+                  {}});
+    }
+  }
+  check_wait();
+}
+
+void Supervisor::check_wait() {
+  if (!current_ || runner_) return;
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    const std::string name = at->first;
+    const planner::ActualContainer* state = find(name);
+    executor::StepEvent event{"container/" + name,
+                              planner::Kind::Container,
+                              planner::Action::Start,
+                              name,
+                              Phase::Done,
+                              {},
+                              {},
+                              base::sys::monotonic_now() - at->second};
+    if (state == nullptr) {
+      event.phase = Phase::Failed;
+      event.text = "is gone";
+    } else if (state->status == ContainerStatus::Exited) {
+      event.text = base::cat("exited (", state->exit.code, ")");
+      if (!state->exit.known || state->exit.code != 0) event.phase = Phase::Failed;
+    } else if (state->health == planner::Health::Unhealthy) {
+      event.phase = Phase::Failed;
+      event.text = state->error.empty() ? "is unhealthy"
+                                        : base::cat("is unhealthy: ", base::trim(state->error));
+    } else if (state->status == ContainerStatus::Running &&
+               (!has_healthcheck(name) || state->health == planner::Health::Healthy)) {
+      event.text = has_healthcheck(name) ? "Healthy" : "Running";
+    } else {
+      ++at;
+      continue;
+    }
+    waited_ok_ = waited_ok_ && event.phase == Phase::Done;
+    send_event(event);
+    at = waiting_.erase(at);
+  }
+  if (waiting_.empty()) answer(waited_ok_, false, {});
+}
+
+void Supervisor::answer(bool ok, bool stale, const std::string& error) {
+  loop_.remove(wait_timer_);
+  wait_timer_ = 0;
+  control_->send(current_->client, {{"end", true}, {"ok", ok}, {"stale", stale}, {"error", error}});
+  current_.reset();
+  empty_trash();
+  loop_.soon([this] { next_request(); });
+}
+
+void Supervisor::leave_if_idle() {
+  if (idle_timer_ != 0) return;
+  idle_timer_ = loop_.soon([this] {
+    idle_timer_ = 0;
+    if (!control_ || !control_->idle() || current_ || !requests_.empty() || !work_.idle()) return;
+    for (const auto& [name, container] : containers_) {
+      if (container->active()) return;
+    }
+    if (forgotten_) forget_everything();
+    keeper_.quit();
+    loop_.stop();
+  });
+}
+
+// ---- entry
+// ---------------------------------------------------------------------------------------
+
+namespace {
+
+// One supervisor a stack: the lock lies under the data root, which nobody removes in passing.
+// Another one that is about to leave is waited for; one that serves is left alone.
+std::optional<base::Fd> take_lock(const base::ProjectPaths& paths) {
+  for (int i = 0; i < 5000; ++i) {
+    base::sys::make_dirs(paths.data, 0700);
+    if (auto lock = base::lock_file(paths.lock, {.wait = false})) return lock;
+    if (i > 0 && i % 50 == 0 && Client::connect(paths)) return {};
+    ::usleep(1000);
+  }
+  return {};
+}
+
+}  // namespace
+
+int supervisor_main(int argc, char** argv) {
+  const base::ProjectPaths paths = parse_program_arguments(argc, argv);
+  try {
+    ::prctl(PR_SET_NAME, "stack-superv");
+    ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGHUP, SIG_IGN);
+    base::Fd keeper(kKeeperSocketFd);
+    ::fcntl(keeper.get(), F_SETFD, FD_CLOEXEC);
+    base::Fd client(::fcntl(kFirstClientFd, F_GETFD) >= 0 ? kFirstClientFd : -1);
+    if (client) ::fcntl(client.get(), F_SETFD, FD_CLOEXEC);
+    auto lock = take_lock(paths);
+    if (!lock) return 0;
+    base::sys::make_dirs(paths.run, 0700);
+    base::log::open(supervisor_log(paths));
+    Supervisor(paths, std::move(keeper), std::move(*lock)).run(std::move(client));
+    return 0;
+  } catch (const std::exception& error) {
+    base::log::error(base::cat("supervisor of ", paths.project, ": ", error.what()));
+    return 1;
+  }
+}
+
+}  // namespace supervisor

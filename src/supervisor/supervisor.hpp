@@ -1,0 +1,105 @@
+// Supervisor: the one writer of a running stack. Executes plans (it is the Runner's Actuator),
+// keeps containers by their restart policies, and ties the parts together: keeper link, logs, DNS,
+// relay, control socket.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/paths.hpp"
+#include "executor/runner.hpp"
+#include "supervisor/child_work.hpp"
+#include "supervisor/container.hpp"
+#include "supervisor/control.hpp"
+#include "supervisor/dns.hpp"
+#include "supervisor/keeper_link.hpp"
+#include "supervisor/log_mover.hpp"
+#include "supervisor/loop.hpp"
+#include "supervisor/names.hpp"
+#include "supervisor/relay.hpp"
+
+namespace supervisor {
+
+class Supervisor final : public executor::Actuator {
+ public:
+  Supervisor(base::ProjectPaths paths, base::Fd keeper, base::Fd lock);
+  ~Supervisor() override;
+
+  // Takes over what runs, serves `first` when valid, and returns when nothing is left to do.
+  void run(base::Fd first);
+
+  void begin(const planner::Step& step, std::function<void(executor::StepResult)> done) override;
+  const planner::ActualContainer* find(const std::string& container) override;
+  bool has_healthcheck(const std::string& container) override;
+
+ private:
+  using Done = std::function<void(executor::StepResult)>;
+  struct Request {
+    Control::ClientId client = 0;
+    planner::Plan plan;
+    bool wait = false;
+    base::Duration timeout{0};
+    std::optional<base::Duration> stop_timeout;
+  };
+
+  void adopt_all();
+  void on_request(Control::ClientId client, const nlohmann::json& request);
+  void on_keeper();
+  void on_changed(const std::string& container);
+  void next_request();
+  void begin_plan();
+  void plan_ended(bool ok);
+  void check_wait();
+  void answer(bool ok, bool stale, const std::string& error);
+  void send_event(const executor::StepEvent& event);
+  void leave_if_idle();
+  void new_keeper();
+
+  // Steps, by kind (steps.cpp).
+  void step_network(const planner::Step& step, const Done& done);
+  void step_volume(const planner::Step& step, const Done& done);
+  void step_endpoint(const planner::Step& step, const Done& done);
+  void step_ports(const planner::Step& step, const Done& done);
+  void step_container(const planner::Step& step, Done done);
+  void reserve(const planner::DesiredState& desired);
+  void release_leases(const std::string& container);
+  void publish(const std::vector<netfab::PublishedPort>& ports);
+  void attach_dns(const planner::Container& container);
+  static bool makes_something(const planner::Plan& plan);
+  void write_intent(const planner::Plan& plan);
+  void forget_intent();
+  void make_intent_durable();
+  void empty_trash();
+  void forget_everything();
+  [[nodiscard]] const planner::Container* desired_container(const std::string& name) const;
+  Container& member(const planner::Container& spec);
+  [[nodiscard]] executor::StepResult with_log(const std::string& container,
+                                              executor::StepResult result) const;
+
+  base::ProjectPaths paths_;
+  base::Fd lock_;
+  Loop loop_;
+  KeeperLink keeper_;
+  LogMover logs_;
+  ChildWork work_;
+  Relay relay_;
+  Host host_;
+  std::map<std::string, std::unique_ptr<Container>> containers_;
+  Names names_;
+  std::unique_ptr<Dns> dns_;
+  std::set<std::string> dns_attached_;
+  std::unique_ptr<Control> control_;
+  planner::DesiredState intent_;
+  std::deque<Request> requests_;
+  std::optional<Request> current_;
+  std::unique_ptr<executor::Runner> runner_;
+  std::map<std::string, base::Duration> waiting_;  // containers `--wait` waits for → since
+  Loop::Id wait_timer_ = 0, keeper_watch_ = 0, idle_timer_ = 0;
+  bool waited_ok_ = true, trash_running_ = false, forgotten_ = false;
+};
+
+}  // namespace supervisor

@@ -1,0 +1,106 @@
+"""Networks and volumes that belong to no stack."""
+
+import json
+
+import harness
+
+FILE = """
+name: {name}
+services:
+  {service}:
+    image: host
+    command: ["busybox", "httpd", "-f", "-p", "80", "-h", "/www"]
+    stop_grace_period: 1s
+    volumes: ["./{name}:/www:ro"]
+    networks: [meeting, default]
+networks:
+  meeting:
+    name: meeting-place
+    external: true
+"""
+
+
+class External(harness.Case):
+    def two(self):
+        for name, service in (("east", "sun"), ("west", "moon")):
+            self.write(f"{name}.yaml", FILE.format(name=name, service=service))
+            self.write(f"{name}/index.html", f"from {name}\n")
+
+    def fetch(self, file, service, target):
+        return self.stack("-f", file, "exec", "-T", service, "busybox", "wget", "-q", "-T", "5", "-O", "-",
+                          f"http://{target}/", check=False)
+
+    def test_two_stacks_meet(self):
+        self.two()
+        result = self.assert_fails("-f", "east.yaml", "up", "-d", match=r"east\.yaml:\d+:\d+")
+        self.assertIn("meeting-place", result.err)
+        self.assert_no_leaks()
+
+        self.stack("network", "create", "meeting-place")
+        self.assertIn("meeting-place", self.stack("network", "ls").out)
+        self.stack("-f", "east.yaml", "up", "-d")
+        self.stack("-f", "west.yaml", "up", "-d")
+        self.assertEqual(self.fetch("east.yaml", "sun", "moon").out, "from west\n")
+        self.assertEqual(self.fetch("west.yaml", "moon", "sun").out, "from east\n")
+        self.assertEqual(self.fetch("west.yaml", "moon", "east-sun-1").out, "from east\n")
+        details = json.loads(self.stack("network", "inspect", "meeting-place").out)
+        self.assertIn("east-sun-1", json.dumps(details))
+        self.assertIn("west-moon-1", json.dumps(details))
+        self.assert_fails("network", "rm", "meeting-place", match="east|west")
+
+        self.stack("-f", "east.yaml", "down")
+        self.assertNotEqual(self.fetch("west.yaml", "moon", "sun").code, 0)
+        self.assertEqual(self.fetch("west.yaml", "moon", "moon").out, "from west\n")
+        self.stack("-f", "west.yaml", "down")
+        self.assertIn("meeting-place", self.stack("network", "ls").out, "it belongs to neither")
+        self.stack("network", "rm", "meeting-place")
+        self.assertNotIn("meeting-place", self.stack("network", "ls").out)
+
+    def test_only_shared_names_are_seen(self):
+        """On its own default network a stack's services stay unknown to the other stack."""
+        self.two()
+        self.write("west.yaml", FILE.format(name="west", service="moon")
+                   .replace("networks:\n  meeting:", "  private:\n    image: host\n"
+                            "    command: [sleep, '1000']\n    stop_grace_period: 1s\nnetworks:\n  meeting:"))
+        self.stack("network", "create", "meeting-place")
+        self.stack("-f", "east.yaml", "up", "-d")
+        self.stack("-f", "west.yaml", "up", "-d")
+        known = self.stack("-f", "west.yaml", "exec", "-T", "moon", "getent", "hosts", "private", check=False)
+        self.assertEqual(known.code, 0)
+        unknown = self.stack("-f", "east.yaml", "exec", "-T", "sun", "getent", "hosts", "private", check=False)
+        self.assertNotEqual(unknown.code, 0)
+        self.stack("-f", "west.yaml", "down")
+        self.stack("-f", "east.yaml", "down")
+        self.stack("network", "prune", "-f")
+        self.assertNotIn("meeting-place", self.stack("network", "ls").out)
+
+    def test_external_volume(self):
+        self.write("compose.yaml", """
+name: keeps
+services:
+  box:
+    image: host
+    command: ["sleep", "1000"]
+    stop_grace_period: 1s
+    volumes: ["kept:/data"]
+volumes:
+  kept:
+    external: true
+""")
+        self.assert_fails("up", "-d", match=r"compose\.yaml:\d+:\d+.*kept|kept.*compose\.yaml:\d+:\d+")
+        self.stack("volume", "create", "kept")
+        self.assertIn("kept", self.stack("volume", "ls").out)
+        self.stack("up", "-d")
+        self.stack("exec", "-T", "box", "sh", "-c", "echo stays > /data/file")
+        self.stack("down", "-v")
+        self.assertIn("kept", self.stack("volume", "ls").out)
+        self.stack("up", "-d")
+        self.assertEqual(self.stack("exec", "-T", "box", "cat", "/data/file").out, "stays\n")
+        self.assertIn("kept", self.stack("volume", "inspect", "kept").out)
+        self.stack("down")
+        self.stack("volume", "rm", "kept")
+        self.assertNotIn("kept", self.stack("volume", "ls").out)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,176 @@
+"""Any process of ours may die at any instruction."""
+
+import random
+import subprocess
+import time
+
+import harness
+
+LINES = 40000
+
+FILE = f"""
+name: kill
+services:
+  web:
+    image: host
+    command: ["busybox", "httpd", "-f", "-p", "80", "-h", "/www"]
+    ports: ["8080:80"]
+    volumes: ["./www:/www:ro"]
+  counter:
+    image: host
+    # Pauses now and then, so that the kills fall between its first and last line.
+    command:
+      - sh
+      - -c
+      - 'i=0; while [ $$i -lt {LINES} ]; do echo $$i; i=$$((i+1)); [ $$((i % 400)) != 0 ] || sleep 0.05; done; echo end; exec sleep 1000'
+    stop_grace_period: 1s
+  terminal:
+    image: host
+    tty: true
+    command: ["sleep", "1000"]
+    stop_grace_period: 1s
+  ends:
+    image: host
+    command: ["sh", "-c", "while [ ! -e /signal/end ]; do sleep 0.02; done; exit 7"]
+    volumes: ["./signal:/signal:ro"]
+"""
+RUNNING = ["kill-web-1", "kill-counter-1", "kill-terminal-1"]
+
+
+class Kill(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.write("compose.yaml", FILE)
+        self.write("www/index.html", "served\n")
+        (self.machine.work / "signal").mkdir()
+
+    def all_lines(self):
+        lines = self.machine.log_lines("counter")
+        return lines if lines and lines[-1] == "end" else None
+
+    def check_lines(self):
+        lines = harness.wait_until(self.all_lines, "the counter's last line", 120, 0.5)
+        expected = [str(i) for i in range(LINES)] + ["end"]
+        if lines != expected:
+            missing = sorted(set(expected) - set(lines), key=lambda text: (len(text), text))
+            self.fail(f"{len(lines)} lines instead of {len(expected)}; missing {missing[:20]}")
+
+    def test_supervisor(self):
+        m = self.machine
+        self.stack("up", "-d")
+        inits = m.inits(*RUNNING)
+        load = m.load("--threads", 2, f"http://{harness.HOST_V4}:8080/")
+        local = m.load("--threads", 1, "http://127.0.0.1:8080/", inside=None)
+        keeper = m.keeper("kill")
+        for _ in range(10):
+            old = m.supervisor("kill")
+            harness.kill(old)
+            harness.wait_until(lambda: m.ours("stack-supervisor", "kill") not in ([], [old]), "a new supervisor", 10)
+            time.sleep(random.uniform(0, 0.3))
+        # A container that ends while there is no supervisor keeps its exit code.
+        old = m.supervisor("kill")
+        (m.work / "signal/end").touch()
+        harness.kill(old)
+        row = harness.wait_until(
+            lambda: m.container("kill-ends-1")["State"] == "exited" and m.container("kill-ends-1"), "its end", 15)
+        self.assertEqual(row["ExitCode"], 7, row)
+        self.assertEqual(m.inits(*RUNNING), inits, "no container was restarted")
+        self.assertEqual(m.keeper("kill"), keeper)
+        for got in (load.finish(), local.finish()):
+            self.assertGreater(got["sent"], 20)
+            self.assertEqual(got["failed"], 0, got["errors"])
+        self.check_lines()
+        self.assertEqual(self.stack("exec", "-T", "web", "echo", "on").out.strip(), "on")
+        self.stack("down")
+
+    def test_keeper_and_supervisor(self):
+        m = self.machine
+        self.stack("up", "-d")
+        inits = m.inits("kill-web-1", "kill-counter-1")
+        load = m.load("--threads", 2, f"http://{harness.HOST_V4}:8080/")
+        for _ in range(3):
+            keeper, supervisor = m.keeper("kill"), m.supervisor("kill")
+            harness.kill(keeper)
+            if harness.is_alive(supervisor):
+                harness.kill(supervisor)
+            for pid in m.ours("stack-supervisor", "kill"):
+                harness.kill(pid)
+            self.assertEqual(m.inits(*inits), inits, "containers outlive us")
+            self.assertIn("kill-web-1", [row["Name"] for row in m.ps()], "ps needs nobody alive")
+            self.stack("up", "-d")
+            self.assertNotEqual(m.keeper("kill"), keeper)
+        self.assertEqual(m.inits(*inits), inits, "no container was restarted")
+        got = load.finish()
+        self.assertGreater(got["sent"], 20)
+        self.assertEqual(got["failed"], 0, got["errors"])
+        self.check_lines()
+        self.stack("down")
+
+    def test_keeper_alone(self):
+        m = self.machine
+        self.stack("up", "-d")
+        inits = m.inits("kill-web-1", "kill-counter-1")
+        harness.kill(m.keeper("kill"))
+        self.stack("up", "-d")
+        self.assertEqual(m.inits(*inits), inits)
+        self.check_lines()
+        self.assertEqual(self.stack("plan", "--detailed-exitcode").code, 0)
+        self.stack("down")
+
+    def test_down_with_nobody_left(self):
+        m = self.machine
+        self.stack("up", "-d")
+        keeper, supervisor = m.keeper("kill"), m.supervisor("kill")
+        harness.kill(keeper)
+        for pid in {supervisor, *m.ours("stack-supervisor", "kill")}:
+            if harness.is_alive(pid):
+                harness.kill(pid)
+        self.stack("down", "-t", "1")
+
+    def test_container_killed_from_outside(self):
+        m = self.machine
+        self.stack("up", "-d")
+        pid, _ = m.init("kill-web-1")
+        harness.kill(pid)
+        row = harness.wait_until(
+            lambda: m.container("kill-web-1")["State"] == "exited" and m.container("kill-web-1"), "its end", 10)
+        self.assertEqual(row["ExitCode"], 137, row)
+        self.assertEqual(self.stack("plan", "--detailed-exitcode", check=False).code, 2)
+        self.stack("up", "-d")
+        self.assertEqual(harness.get("http://127.0.0.1:8080/"), "served\n")
+        self.stack("down", "-t", "1")
+
+    def test_up_killed_at_any_moment(self):
+        m = self.machine
+        random.seed(1)
+        for turn in range(12):
+            child = m.spawn("up", "-d", stdout=subprocess.DEVNULL)
+            try:
+                child.wait(timeout=random.uniform(0, 0.25))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            if turn % 2 == 0:
+                self.stack("up", "-d")
+                self.assertEqual(self.stack("plan", "--detailed-exitcode").code, 0)
+                self.assertEqual(harness.get("http://127.0.0.1:8080/"), "served\n")
+            self.stack("down", "-t", "1")
+            self.assert_no_leaks()
+
+    def test_down_killed_at_any_moment(self):
+        m = self.machine
+        random.seed(2)
+        for _ in range(6):
+            self.stack("up", "-d")
+            child = m.spawn("down", "-t", "1", stdout=subprocess.DEVNULL)
+            try:
+                child.wait(timeout=random.uniform(0, 0.2))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            self.stack("down", "-t", "1")
+            self.assert_no_leaks()
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,98 @@
+// (Stack, ActualState) → plan text, compared with tests/golden/planner/NAME.txt. UPDATE_GOLDEN=1
+// rewrites them.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "base/files.hpp"
+#include "planner/plan.hpp"
+#include "unit/planner_support.hpp"
+
+namespace {
+
+using namespace planner;
+using namespace planner_test;
+
+void expect_golden(const std::string& name, const std::string& text) {
+  const std::string path = base::cat(STACK_SOURCE_DIR, "/tests/golden/planner/", name, ".txt");
+  if (std::getenv("UPDATE_GOLDEN") != nullptr) {
+    base::write_atomic(path, text, {0644, false});
+    return;
+  }
+  EXPECT_EQ(text, base::try_read_file(path).value_or("(no such file)"))
+      << "UPDATE_GOLDEN=1 rewrites " << path;
+}
+
+StackBuilder shop() {
+  StackBuilder build;
+  build.network("back").internal = true;
+  build.volume("data");
+  build.attach("db", "back");
+  spec::Mount mount;
+  mount.source = "data";
+  mount.target = "/var/lib/db";
+  build.service("db").mounts.push_back(mount);
+  build.attach("web", "default");
+  build.attach("web", "back");
+  build.service("web").replicas = 2;
+  build.service("web").environment["GREETING"] = "hello";
+  build.publish("web", 8080, 2, 80);
+  build.depends("web", "db", spec::Condition::Healthy);
+  return build;
+}
+
+TEST(PlanText, FirstUp) {
+  expect_golden("first-up", to_text(diff(shop().desire(), {})));
+}
+
+TEST(PlanText, Nothing) {
+  const DesiredState desired = shop().desire();
+  expect_golden("nothing", to_text(diff(desired, running(desired))));
+}
+
+TEST(PlanText, OneValueChanged) {
+  StackBuilder build = shop();
+  const ActualState actual = running(build.desire());
+  build.service("web").environment["GREETING"] = "hi";
+  build.service("web").environment["API_TOKEN"] = "t0p";
+  build.service("web").labels["tier"] = "front";
+  build.service("db").limits.memory = 256U << 20U;
+  expect_golden("one-value-changed", to_text(diff(build.desire(), actual)));
+}
+
+TEST(PlanText, ScaledDownWithOrphans) {
+  StackBuilder build = shop();
+  build.service("old");
+  const ActualState actual = running(build.desire());
+  build.stack.services.erase("old");
+  build.service("web").replicas = 1;
+  expect_golden("scaled-down", to_text(diff(build.desire(), actual)));
+}
+
+TEST(PlanText, Drift) {
+  const DesiredState desired = shop().desire();
+  ActualState actual = running(desired);
+  actual.containers.front().status = ContainerStatus::Exited;
+  actual.containers.front().exit.known = true;
+  actual.containers.front().exit.code = 137;
+  actual.containers.front().exit.oom_killed = true;
+  actual.fabric.endpoints.front().bridge.clear();
+  actual.fabric.endpoints.pop_back();
+  actual.fabric.ports.clear();
+  actual.fabric.bridges.front().addresses.clear();
+  expect_golden("drift", to_text(diff(desired, actual)));
+}
+
+TEST(PlanText, Down) {
+  const DesiredState desired = shop().desire();
+  DownOptions options;
+  options.volumes = true;
+  expect_golden("down", to_text(plan_down(desired, running(desired), options)));
+}
+
+TEST(PlanText, Stop) {
+  const DesiredState desired = shop().desire();
+  expect_golden("stop", to_text(plan_stop(desired, running(desired))));
+}
+
+}  // namespace

@@ -1,0 +1,501 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/json.hpp"
+#include "planner/addresses.hpp"
+#include "planner/desired.hpp"
+#include "unit/planner_support.hpp"
+
+namespace {
+
+using namespace planner;
+using namespace planner_test;
+using Texts = std::vector<std::string>;
+
+// The texts of the diagnostics that desire() throws; empty: it did not.
+Texts errors_of(const StackBuilder& build, const World& world = StackBuilder::world()) {
+  Texts out;
+  try {
+    (void)build.desire(world);
+  } catch (const spec::SpecError& error) {
+    for (const auto& diagnostic : error.diagnostics()) out.push_back(diagnostic.text);
+  }
+  return out;
+}
+
+const Container& only(const DesiredState& desired) {
+  EXPECT_EQ(desired.containers.size(), 1U);
+  return desired.containers.front();
+}
+
+// ---- pools
+// -----------------------------------------------------------------------------------------
+
+TEST(Pools, FirstFreeSubnetAvoidsEveryRoute) {
+  struct Case {
+    Texts routes;
+    unsigned prefix;
+    std::string chosen;
+  };
+  const std::vector<Case> cases = {
+      {{}, 24, "172.17.0.0/24"},
+      {{"0.0.0.0/0"}, 24, "172.17.0.0/24"},
+      {{"0.0.0.0/1", "128.0.0.0/1"}, 24, "172.17.0.0/24"},
+      {{"172.17.0.0/16"}, 24, "172.18.0.0/24"},
+      {{"172.17.0.1/32"}, 24, "172.17.1.0/24"},
+      {{"172.16.0.0/12"}, 24, "192.168.0.0/24"},
+      {{"172.16.0.0/12", "192.168.0.0/17"}, 24, "192.168.128.0/24"},
+      {{"172.16.0.0/12", "192.168.0.0/16"}, 24, "10.0.0.0/24"},
+      {{"172.16.0.0/12", "192.168.0.0/16", "10.0.0.0/8"}, 24, ""},
+      {{"172.17.1.0/24"}, 22, "172.17.4.0/22"},
+  };
+  for (const Case& c : cases) {
+    std::vector<base::Cidr> routes;
+    for (const auto& route : c.routes) routes.push_back(cidr(route));
+    const auto chosen = choose_v4(c.prefix, routes);
+    EXPECT_EQ(chosen ? chosen->str() : "", c.chosen) << base::join(c.routes, " ");
+  }
+}
+
+TEST(Pools, SizeFollowsTheNeed) {
+  EXPECT_EQ(v4_prefix_for(0), 24U);
+  EXPECT_EQ(v4_prefix_for(253), 24U);
+  EXPECT_EQ(v4_prefix_for(254), 23U);
+  EXPECT_EQ(v4_prefix_for(1000), 22U);
+}
+
+TEST(Pools, UniqueLocalPrefixIsStable) {
+  const base::Cidr one = choose_v6("abcd", {});
+  EXPECT_EQ(one, choose_v6("abcd", {}));
+  EXPECT_EQ(one.address.bytes[0], 0xfd);
+  EXPECT_EQ(one.prefix, 64U);
+  EXPECT_EQ(one, one.network());
+  EXPECT_NE(choose_v6("abcd", {one}), one);
+}
+
+// ---- addresses
+// -------------------------------------------------------------------------------------
+
+std::string address_of(const DesiredState& desired, const std::string& container,
+                       std::size_t endpoint = 0) {
+  return desired.container(container)->endpoints.at(endpoint).link.addresses.front().str();
+}
+
+TEST(Addresses, GatewayFirstThenLowestFree) {
+  StackBuilder build;
+  build.service("web").replicas = 2;
+  const DesiredState desired = build.desire();
+  EXPECT_EQ(desired.networks.front().bridge.addresses.front().str(), "172.17.0.1/24");
+  EXPECT_EQ(address_of(desired, "shop-web-1"), "172.17.0.2/24");
+  EXPECT_EQ(address_of(desired, "shop-web-2"), "172.17.0.3/24");
+  EXPECT_EQ(desired, build.desire());
+}
+
+TEST(Addresses, LeasesAreKept) {
+  StackBuilder build;
+  build.service("web").replicas = 2;
+  World world = StackBuilder::world();
+  NetworkLeases& leases = world.networks["shop_default"];
+  leases.subnets = {cidr("172.20.5.0/24")};
+  leases.addresses["shop/shop-web-2"] = {ip("172.20.5.9")};
+  leases.addresses["shop/gone-1"] = {ip("172.20.5.2")};
+  leases.addresses["other/x"] = {ip("172.20.5.3")};
+  world.routes = {cidr("172.20.5.0/24")};  // our own bridge's
+  const DesiredState desired = build.desire(world);
+  EXPECT_EQ(address_of(desired, "shop-web-2"), "172.20.5.9/24");
+  EXPECT_EQ(address_of(desired, "shop-web-1"), "172.20.5.4/24");
+}
+
+TEST(Addresses, LeasedSubnetGivesWay) {
+  StackBuilder build;
+  build.service("web");
+  World world = StackBuilder::world();
+  world.networks["shop_default"].subnets = {cidr("172.20.5.0/24")};
+  world.taken = {cidr("172.20.5.0/24")};
+  EXPECT_EQ(address_of(build.desire(world), "shop-web-1"), "172.17.0.2/24");
+  world.taken.clear();
+  build.service("web").replicas = 300;
+  EXPECT_EQ(address_of(build.desire(world), "shop-web-1"), "172.17.0.2/23");
+  // A configured subnet wins over a lease, also over another network's lease of it.
+  build.service("web").replicas = 1;
+  build.network("zoo").subnets = {cidr("172.20.5.0/24")};
+  build.attach("web", "zoo");
+  build.attach("web", "default");
+  const DesiredState desired = build.desire(world);
+  EXPECT_EQ(address_of(desired, "shop-web-1", 1), "172.20.5.2/24");
+}
+
+TEST(Addresses, RequestedAddressesComeFirst) {
+  StackBuilder build;
+  build.network("default").subnets = {cidr("10.9.0.0/29")};
+  build.service("a");
+  build.attach("z", "default");
+  build.service("z").networks[0].ipv4_address = ip("10.9.0.2");
+  const DesiredState desired = build.desire();
+  EXPECT_EQ(address_of(desired, "shop-z-1"), "10.9.0.2/29");
+  EXPECT_EQ(address_of(desired, "shop-a-1"), "10.9.0.3/29");
+}
+
+TEST(Addresses, Refusals) {
+  struct Case {
+    std::string wanted, error;
+  };
+  const std::vector<Case> cases = {
+      {"10.9.0.1", "cannot be given"},   // gateway
+      {"10.9.0.0", "cannot be given"},   // network
+      {"10.9.0.7", "cannot be given"},   // broadcast
+      {"10.9.1.2", "cannot be given"},   // outside
+      {"10.9.0.3", "already taken by"},  // by b
+      {"fd00::2", "no IPv6 subnet"},
+  };
+  for (const Case& c : cases) {
+    StackBuilder build;
+    build.network("default").subnets = {cidr("10.9.0.0/29")};
+    build.attach("b", "default");
+    build.service("b").networks[0].ipv4_address = ip("10.9.0.3");
+    build.attach("c", "default");
+    auto& slot = ip(c.wanted).is_v4() ? build.service("c").networks[0].ipv4_address
+                                      : build.service("c").networks[0].ipv6_address;
+    slot = ip(c.wanted);
+    const Texts errors = errors_of(build);
+    ASSERT_EQ(errors.size(), 1U) << c.wanted;
+    EXPECT_NE(errors[0].find(c.error), std::string::npos) << errors[0];
+  }
+}
+
+TEST(Addresses, ExhaustionIsToldOnceForEachContainer) {
+  StackBuilder build;
+  build.network("default").subnets = {cidr("10.9.0.0/29")};
+  build.service("web").replicas = 6;  // 8 addresses: network, broadcast, gateway, 5 left
+  EXPECT_EQ(errors_of(build), Texts{"network \"default\": no address is left in 10.9.0.0/29 for "
+                                    "shop-web-6"});
+}
+
+TEST(Addresses, OverlapAndForeignGateway) {
+  StackBuilder build;
+  build.network("default").subnets = {cidr("10.9.0.0/24")};
+  build.network("front").subnets = {cidr("10.9.0.128/25")};
+  EXPECT_EQ(errors_of(build).size(), 1U);
+  StackBuilder other;
+  other.network("default").subnets = {cidr("10.9.0.0/24")};
+  other.network("default").gateways = {ip("10.8.0.1")};
+  EXPECT_EQ(errors_of(other).size(), 1U);
+  other.network("default").gateways = {ip("10.9.0.254")};
+  EXPECT_EQ(other.desire().networks.front().bridge.addresses.front().str(), "10.9.0.254/24");
+}
+
+TEST(Addresses, BothFamilies) {
+  StackBuilder build;
+  build.network("default").enable_ipv6 = true;
+  build.service("web");
+  const DesiredState desired = build.desire();
+  const netfab::Endpoint& link = only(desired).endpoints.at(0).link;
+  ASSERT_EQ(link.addresses.size(), 2U);
+  EXPECT_EQ(link.addresses[1].address, link.gateways[1].plus(1));
+  EXPECT_EQ(link.addresses[1].prefix, 64U);
+}
+
+TEST(Addresses, ExternalNetworkMustExist) {
+  StackBuilder build;
+  build.network("edge").external = true;
+  build.network("edge").name = "edge";
+  build.attach("web", "edge");
+  EXPECT_EQ(errors_of(build),
+            Texts{"network \"edge\" is declared external but does not exist: stack network create "
+                  "edge"});
+  World world = StackBuilder::world();
+  world.networks["edge"].subnets = {cidr("10.7.0.254/24")};  // as a bridge has it
+  world.networks["edge"].addresses["other/x"] = {ip("10.7.0.1")};
+  const DesiredState desired = build.desire(world);
+  EXPECT_EQ(address_of(desired, "shop-web-1"), "10.7.0.2/24");
+  EXPECT_EQ(only(desired).endpoints[0].link.gateways.front().str(), "10.7.0.254");
+}
+
+// ---- containers
+// ------------------------------------------------------------------------------------
+
+TEST(Desire, NamesAndKernelNames) {
+  StackBuilder build;
+  build.service("web").replicas = 2;
+  build.service("db").container_name = "the_db";
+  const DesiredState desired = build.desire();
+  ASSERT_EQ(desired.containers.size(), 3U);
+  EXPECT_EQ(desired.containers[0].name, "the_db");
+  EXPECT_EQ(desired.containers[0].hostname, "the-db");
+  EXPECT_EQ(desired.containers[2].name, "shop-web-2");
+  EXPECT_EQ(desired.containers[2].place, "app.yaml:10:3");
+  const netfab::Endpoint& link = desired.containers[2].endpoints.at(0).link;
+  EXPECT_EQ(link.label, "shop/shop-web-2/shop_default");
+  EXPECT_EQ(link.device, "sv-" + FakeNames().tag("endpoint", "shop-web-2/shop_default"));
+  EXPECT_LE(link.device.size(), 15U);
+  EXPECT_EQ(link.bridge, desired.networks.at(0).bridge.device);
+  EXPECT_EQ(desired.containers[2].endpoints[0].aliases, (Texts{"web", "shop-web-2"}));
+  build.service("web").container_name = "the_db";
+  EXPECT_EQ(errors_of(build).size(), 1U);
+  build.service("web").replicas = 1;
+  EXPECT_EQ(errors_of(build), Texts{"services \"db\" and \"web\" would both be container the_db"});
+}
+
+TEST(Desire, CommandAndEntrypoint) {
+  struct Case {
+    Texts image_entrypoint, image_command;
+    std::optional<Texts> entrypoint, command;
+    Texts argv;
+  };
+  const std::vector<Case> cases = {
+      {{"/entry"}, {"serve"}, {}, {}, {"/entry", "serve"}},
+      {{"/entry"}, {"serve"}, {}, Texts{"x"}, {"/entry", "x"}},
+      {{"/entry"}, {"serve"}, Texts{"/other"}, {}, {"/other"}},
+      {{"/entry"}, {"serve"}, Texts{"/other"}, Texts{"x"}, {"/other", "x"}},
+      {{"/entry"}, {"serve"}, {}, Texts{}, {"/entry"}},
+      {{"/entry"}, {"serve"}, Texts{}, Texts{"x"}, {"x"}},
+      {{}, {"serve"}, {}, Texts{}, {}},
+  };
+  for (const Case& c : cases) {
+    StackBuilder build;
+    build.service("web").entrypoint = c.entrypoint;
+    build.service("web").command = c.command;
+    World world = StackBuilder::world();
+    world.images["app"].entrypoint = c.image_entrypoint;
+    world.images["app"].command = c.image_command;
+    if (c.argv.empty()) {
+      EXPECT_EQ(errors_of(build, world),
+                Texts{"service \"web\" has no command: image \"app\" gives "
+                      "none; set command:"});
+    } else {
+      EXPECT_EQ(only(build.desire(world)).argv, c.argv);
+    }
+  }
+}
+
+TEST(Desire, EnvironmentLiesOverTheImages) {
+  StackBuilder build;
+  build.service("web").environment = {{"A", "mine"}, {"Z", ""}};
+  World world = StackBuilder::world();
+  world.images["app"].environment = {"PATH=/bin", "A=image", "B=image=x"};
+  EXPECT_EQ(only(build.desire(world)).environment,
+            (Texts{"A=mine", "B=image=x", "PATH=/bin", "Z="}));
+}
+
+TEST(Desire, InterfacesAndDefaultRoute) {
+  StackBuilder build;
+  build.network("back").internal = true;
+  build.network("front");
+  for (const char* key : {"front", "back", "default"}) build.attach("web", key);
+  const auto route_of = [&](std::size_t i) {
+    return !only(build.desire()).endpoints.at(i).link.gateways.empty();
+  };
+  const DesiredState desired = build.desire();
+  EXPECT_EQ(only(desired).endpoints[0].network, "shop_back");
+  EXPECT_EQ(only(desired).endpoints[0].link.inner_device, "eth0");
+  EXPECT_EQ(only(desired).endpoints[2].link.inner_device, "eth2");
+  EXPECT_FALSE(route_of(0));  // internal
+  EXPECT_TRUE(route_of(1));
+  EXPECT_FALSE(route_of(2));
+  build.service("web").networks[0].gw_priority = 1;  // front
+  EXPECT_TRUE(route_of(2));
+  build.service("web").networks[0].priority = 5;
+  EXPECT_EQ(only(build.desire()).endpoints[0].network, "shop_front");
+}
+
+TEST(Desire, NetworkModes) {
+  StackBuilder build;
+  build.service("a");
+  build.service("none").network_mode.kind = spec::NetworkModeKind::None;
+  build.service("host").network_mode.kind = spec::NetworkModeKind::Host;
+  build.service("shared").network_mode = {spec::NetworkModeKind::Service, "a"};
+  build.service("other").network_mode = {spec::NetworkModeKind::Container, "vpn"};
+  const DesiredState desired = build.desire();
+  EXPECT_EQ(desired.container("shop-none-1")->network, NetworkKind::None);
+  EXPECT_EQ(desired.container("shop-host-1")->network, NetworkKind::Host);
+  EXPECT_EQ(desired.container("shop-shared-1")->network_container, "shop-a-1");
+  EXPECT_EQ(desired.container("shop-other-1")->network_container, "vpn");
+  EXPECT_TRUE(desired.container("shop-shared-1")->endpoints.empty());
+}
+
+TEST(Desire, SignalsAndSecurity) {
+  const std::vector<std::pair<std::string, int>> cases = {
+      {"SIGQUIT", 3}, {"quit", 3}, {"3", 3}, {"", 15}, {"SIGUSR1", 10}, {"SIGRTMIN+3", 37}};
+  for (const auto& c : cases) {
+    StackBuilder build;
+    build.service("web").stop_signal = c.first;
+    EXPECT_EQ(only(build.desire()).stop_signal, c.second) << c.first;
+  }
+  for (const char* wrong : {"SIGNOPE", "0", "99", "SIG", "SIGRTMIN+99"}) {
+    StackBuilder build;
+    build.service("web").stop_signal = wrong;
+    EXPECT_EQ(errors_of(build).size(), 1U) << wrong;
+  }
+  StackBuilder build;
+  EXPECT_TRUE((build.service("web"), only(build.desire()).no_new_privileges));
+  build.service("web").security_opt = {"no-new-privileges:false", "seccomp=./p.json"};
+  EXPECT_FALSE(only(build.desire()).no_new_privileges);
+  EXPECT_EQ(only(build.desire()).seccomp, "/srv/shop/p.json");
+}
+
+TEST(Desire, HealthMountsHostsAndDependencies) {
+  StackBuilder build;
+  World world = StackBuilder::world();
+  world.images["app"].healthcheck.emplace();
+  world.images["app"].healthcheck->test = {"CMD", "/ok"};
+  world.images["app"].volumes = {"/data", "/cache/"};
+  build.volume("data");
+  build.service("db").replicas = 2;
+  build.service("db").healthcheck.emplace();
+  build.service("db").healthcheck->disabled = true;
+  build.depends("web", "db", spec::Condition::Healthy);
+  spec::Mount mount;
+  mount.source = "data";
+  mount.target = "/data";
+  build.service("web").mounts = {mount};
+  build.service("web").extra_hosts = {"box=host-gateway", "a=10.0.0.1"};
+  const DesiredState desired = build.desire(world);
+  const Container& web = *desired.container("shop-web-1");
+  EXPECT_EQ(web.healthcheck->test, (Texts{"CMD", "/ok"}));
+  EXPECT_FALSE(desired.container("shop-db-1")->healthcheck.has_value());
+  ASSERT_EQ(web.mounts.size(), 2U);
+  EXPECT_EQ(web.mounts[0].source, "shop_data");
+  EXPECT_EQ(web.mounts[1].target, "/cache");
+  EXPECT_NE(desired.volume(web.mounts[1].source), nullptr);
+  EXPECT_EQ(web.extra_hosts, (Texts{"box=172.17.0.1", "a=10.0.0.1"}));
+  ASSERT_EQ(web.depends_on.size(), 2U);
+  EXPECT_EQ(web.depends_on[1].container, "shop-db-2");
+  EXPECT_EQ(web.depends_on[1].condition, spec::Condition::Healthy);
+}
+
+// ---- ports
+// -----------------------------------------------------------------------------------------
+
+Texts ports_of(const Container& container) {
+  Texts out;
+  for (const auto& port : container.ports) {
+    out.push_back(base::cat(port.host_address ? port.host_address->str() : "*", " ", port.host_port,
+                            " ", port.target.is_v4() ? "v4" : "v6", " ", port.target_port));
+  }
+  return out;
+}
+
+TEST(Ports, IntervalsAndFamilies) {
+  StackBuilder build;
+  build.network("default").enable_ipv6 = true;
+  build.publish("web", 8080, 2, 80);
+  spec::Port& port = build.service("web").ports[0];
+  port.target_count = 2;
+  EXPECT_EQ(ports_of(only(build.desire())),
+            (Texts{"* 8080 v4 80", "* 8080 v6 80", "* 8081 v4 81", "* 8081 v6 81"}));
+  port.host_address = ip("127.0.0.1");
+  EXPECT_EQ(ports_of(only(build.desire())),
+            (Texts{"127.0.0.1 8080 v4 80", "127.0.0.1 8081 v4 81"}));
+  port.host_address = ip("::1");
+  build.network("default").enable_ipv6 = false;
+  EXPECT_EQ(ports_of(only(build.desire())), (Texts{"::1 8080 v4 80", "::1 8081 v4 81"}));
+}
+
+TEST(Ports, ReplicasNeedTheirOwn) {
+  StackBuilder build;
+  build.service("web").replicas = 2;
+  build.publish("web", 8080, 1, 80);
+  EXPECT_EQ(
+      errors_of(build),
+      Texts{"service \"web\": port 8080/tcp is published twice, by shop-web-1 and shop-web-2"});
+  build.service("web").ports.clear();
+  build.publish("web", 8080, 2, 80);
+  const DesiredState desired = build.desire();
+  EXPECT_EQ(desired.container("shop-web-2")->ports.front().host_port, 8081);
+  build.service("web").replicas = 3;
+  EXPECT_EQ(errors_of(build).size(), 1U);
+}
+
+TEST(Ports, OneAddressConflictsWithEveryAddress) {
+  StackBuilder build;
+  build.publish("a", 8080, 1, 80);
+  build.publish("b", 8080, 1, 80);
+  build.service("b").ports[0].host_address = ip("127.0.0.1");
+  EXPECT_EQ(errors_of(build).size(), 1U);
+  build.service("a").ports[0].host_address = ip("127.0.0.2");
+  EXPECT_EQ(errors_of(build).size(), 0U);
+}
+
+TEST(Ports, EphemeralChoiceIsKept) {
+  StackBuilder build;
+  build.network("default").enable_ipv6 = true;
+  build.publish("web", 0, 0, 80);
+  DesiredState desired = build.desire();
+  auto unassigned = unassigned_ports(desired);
+  ASSERT_EQ(unassigned.size(), 1U);
+  EXPECT_EQ(unassigned[0].key, "shop-web-1|tcp|80");
+  for (auto* entry : unassigned[0].entries) entry->host_port = 40000;
+  EXPECT_TRUE(unassigned_ports(desired).empty());
+  World world = StackBuilder::world();
+  world.host_ports = assigned_ports(desired);
+  EXPECT_EQ(build.desire(world), desired);
+}
+
+TEST(Ports, WithoutAWayOut) {
+  StackBuilder build;
+  build.network("default").internal = true;
+  build.publish("web", 8080, 1, 80);
+  EXPECT_EQ(errors_of(build),
+            Texts{"service \"web\" is only on internal networks: its ports cannot be published"});
+  build.service("web").network_mode.kind = spec::NetworkModeKind::None;
+  EXPECT_EQ(errors_of(build).size(), 1U);
+  build.service("web").network_mode.kind = spec::NetworkModeKind::Host;
+  EXPECT_EQ(errors_of(build).size(), 1U);
+  build.service("web").ports[0].target_first = 8080;
+  EXPECT_TRUE(only(build.desire()).ports.empty());
+}
+
+// ---- JSON
+// ------------------------------------------------------------------------------------------
+
+TEST(Json, RoundTrip) {
+  StackBuilder build;
+  build.network("default").enable_ipv6 = true;
+  spec::Service& web = build.service("web");
+  build.publish("web", 8080, 1, 80);
+  web.environment["Q"] = "a\"b\\c\n\x01 é";
+  web.limits.cpus = 0.25;
+  web.limits.memory_swap = -1;
+  web.ulimits["nofile"] = {1024, -1};
+  web.oom_score_adj = -5;
+  web.security_opt = {"no-new-privileges:false"};
+  web.restart = {spec::RestartMode::OnFailure, 3};
+  web.healthcheck.emplace();
+  web.healthcheck->test = {"CMD", "/ok"};
+  web.devices = {{"/dev/null", "/dev/x", "r"}};
+  const DesiredState desired = build.desire();
+  const nlohmann::json json = desired;
+  EXPECT_EQ(nlohmann::json::parse(json.dump()).get<DesiredState>(), desired);
+  EXPECT_EQ(json["containers"][0]["restart"]["mode"], "on-failure");
+
+  Container back = parse_fingerprint(fingerprint(only(desired)));
+  EXPECT_TRUE(back.ports.empty());
+  EXPECT_TRUE(back.place.empty());
+  back.ports = only(desired).ports;
+  back.place = only(desired).place;
+  EXPECT_EQ(back, only(desired));
+}
+
+TEST(Json, UnknownAndMissingKeysAreFine) {
+  const auto json = nlohmann::json::parse(R"({"name": "x", "future": [1], "user": null})");
+  const auto container = json.get<Container>();
+  EXPECT_EQ(container.name, "x");
+  EXPECT_TRUE(container.no_new_privileges);
+  EXPECT_THROW((void)parse_fingerprint("{"), base::Error);
+  EXPECT_THROW((void)parse_fingerprint("{\"name\": 3}"), base::Error);
+}
+
+TEST(Json, FingerprintLeavesOutWhatNeverDiffers) {
+  Container container;
+  container.name = "x";
+  const std::string plain = fingerprint(container);
+  EXPECT_EQ(plain, "{\"name\":\"x\"}");
+  container.place = "app.yaml:3:5";
+  container.ports.emplace_back();
+  EXPECT_EQ(fingerprint(container), plain);
+  container.tty = true;
+  EXPECT_NE(fingerprint(container), plain);
+}
+
+}  // namespace

@@ -1,0 +1,420 @@
+#include <gtest/gtest.h>
+
+#include "base/json.hpp"
+#include "planner/changes.hpp"
+#include "planner/plan.hpp"
+#include "unit/planner_support.hpp"
+
+namespace {
+
+using namespace planner;
+using namespace planner_test;
+using Texts = std::vector<std::string>;
+
+StackBuilder shop() {
+  StackBuilder build;
+  build.network("back").internal = true;
+  build.volume("data");
+  build.attach("db", "back");
+  spec::Mount mount;
+  mount.source = "data";
+  mount.target = "/data";
+  build.service("db").mounts.push_back(mount);
+  build.attach("web", "default");
+  build.attach("web", "back");
+  build.service("web").replicas = 2;
+  build.service("web").environment["GREETING"] = "hello";
+  build.publish("web", 8080, 2, 80);
+  build.depends("web", "db", spec::Condition::Healthy);
+  return build;
+}
+
+// "container/shop-db-1 replace", one a step.
+Texts steps_of(const Plan& plan) {
+  static const char* const actions[] = {"create", "start", "update", "replace", "stop", "remove"};
+  Texts out;
+  for (const Step& step : plan.steps) {
+    out.push_back(base::cat(step.id, " ", actions[static_cast<int>(step.action)]));
+  }
+  return out;
+}
+
+TEST(Diff, FromNothing) {
+  const DesiredState desired = shop().desire();
+  const Plan plan = diff(desired, ActualState{});
+  EXPECT_EQ(
+      steps_of(plan),
+      (Texts{"network/shop_back create", "network/shop_default create", "volume/shop_data create",
+             "ports/shop create", "endpoint/shop-db-1/shop_back create",
+             "container/shop-db-1 create", "endpoint/shop-web-1/shop_back create",
+             "endpoint/shop-web-1/shop_default create", "container/shop-web-1 create",
+             "endpoint/shop-web-2/shop_back create", "endpoint/shop-web-2/shop_default create",
+             "container/shop-web-2 create"}));
+  const Step& web = *plan.step("container/shop-web-1");
+  EXPECT_EQ(web.after, (Texts{"container/shop-db-1", "endpoint/shop-web-1/shop_back",
+                              "endpoint/shop-web-1/shop_default"}));
+  ASSERT_EQ(web.waits.size(), 1U);
+  EXPECT_EQ(web.waits[0].condition, spec::Condition::Healthy);
+  EXPECT_EQ(plan.step("container/shop-db-1")->after,
+            (Texts{"endpoint/shop-db-1/shop_back", "volume/shop_data"}));
+  EXPECT_EQ(plan.step("ports/shop")->after, (Texts{"network/shop_back", "network/shop_default"}));
+  EXPECT_EQ(plan.ports.size(), 2U);
+}
+
+TEST(Diff, NothingToDo) {
+  const DesiredState desired = shop().desire();
+  const Plan plan = diff(desired, running(desired));
+  EXPECT_TRUE(plan.empty()) << to_text(plan);
+  EXPECT_EQ(plan.unchanged, 12U);
+  EXPECT_EQ(to_text(plan), "Nothing to do: shop is up to date.\n");
+}
+
+// One change of the file, and the steps it costs.
+TEST(Diff, EachFieldHasItsEffect) {
+  struct Case {
+    const char* name;
+    void (*change)(StackBuilder&);
+    Texts steps;
+    std::string reason;  // first of the first step
+  };
+  const std::vector<Case> cases = {
+      {"environment",
+       [](StackBuilder& b) { b.service("db").environment["A"] = "1"; },
+       {"container/shop-db-1 replace"},
+       "environment.A added"},
+      {"memory limit",
+       [](StackBuilder& b) { b.service("db").limits.memory = 1000; },
+       {"container/shop-db-1 update"},
+       "limits.memory added"},
+      {"restart",
+       [](StackBuilder& b) { b.service("db").restart.mode = spec::RestartMode::Always; },
+       {"container/shop-db-1 update"},
+       "restart.mode added"},
+      {"labels",
+       [](StackBuilder& b) { b.service("db").labels["x"] = "1"; },
+       {"container/shop-db-1 update"},
+       "labels.x added"},
+      {"grace",
+       [](StackBuilder& b) { b.service("db").stop_grace_period = std::chrono::seconds(1); },
+       {"container/shop-db-1 update"},
+       "stop_grace_period changed"},
+      {"logging",
+       [](StackBuilder& b) { b.service("db").logging.options["max-size"] = "1m"; },
+       {"container/shop-db-1 update"},
+       "logging.options added"},
+      {"alias",
+       [](StackBuilder& b) { b.service("db").networks[0].aliases = {"sql"}; },
+       {"container/shop-db-1 update"},
+       "networks.shop_back.aliases changed"},
+      {"command",
+       [](StackBuilder& b) { b.service("db").command = Texts{"x"}; },
+       {"container/shop-db-1 replace"},
+       "argv changed"},
+      {"mount",
+       [](StackBuilder& b) { b.service("db").mounts[0].read_only = true; },
+       {"container/shop-db-1 replace"},
+       "mounts./data changed"},
+      {"ports",
+       [](StackBuilder& b) { b.service("web").ports[0].published_first = 9090; },
+       {"ports/shop update"},
+       "0.0.0.0:9090/tcp → 172.17.1.2:80 added"},
+      {"no ports",
+       [](StackBuilder& b) { b.service("web").ports.clear(); },
+       {"ports/shop remove"},
+       "0.0.0.0:8080/tcp → 172.17.1.2:80 removed"},
+      {"place only", [](StackBuilder& b) { b.service("db").place.line = 99; }, {}, ""},
+      {"scale down",
+       [](StackBuilder& b) { b.service("web").replicas = 1; },
+       {"ports/shop update", "container/shop-web-2 remove", "endpoint/shop-web-2/shop_back remove",
+        "endpoint/shop-web-2/shop_default remove"},
+       "0.0.0.0:8081/tcp → 172.17.1.3:80 removed"},
+  };
+  const DesiredState before = shop().desire();
+  World world = StackBuilder::world();  // as the second run knows it: addresses stay
+  for (const Network& network : before.networks) {
+    world.networks[network.name].subnets = {network.bridge.addresses.front()};
+  }
+  for (const Container& container : before.containers) {
+    for (const EndpointSpec& endpoint : container.endpoints) {
+      world.networks[endpoint.network].addresses["shop/" + container.name] = {
+          endpoint.link.addresses.front().address};
+    }
+  }
+  for (const Case& c : cases) {
+    StackBuilder build = shop();
+    c.change(build);
+    const Plan plan = diff(build.desire(world), running(before));
+    EXPECT_EQ(steps_of(plan), c.steps) << c.name << "\n" << to_text(plan);
+    if (!plan.empty()) {
+      EXPECT_EQ(plan.steps[0].reasons[0].text, c.reason) << c.name;
+    }
+  }
+}
+
+TEST(Diff, LeavingANetworkRemovesItsEndpointFirst) {
+  StackBuilder build = shop();
+  const ActualState actual = running(build.desire());
+  build.service("web").networks.pop_back();  // back
+  build.service("web").replicas = 1;
+  build.service("web").ports.clear();
+  const Plan plan = diff(build.desire(), actual);
+  const Step* gone = plan.step("endpoint/shop-web-1/shop_back");
+  ASSERT_NE(gone, nullptr) << to_text(plan);
+  EXPECT_EQ(gone->action, Action::Remove);
+  EXPECT_NE(plan.endpoint(*gone), nullptr);
+  const Step* web = plan.step("container/shop-web-1");
+  ASSERT_NE(web, nullptr);
+  EXPECT_EQ(web->action, Action::Replace);
+  EXPECT_NE(std::find(web->after.begin(), web->after.end(), gone->id), web->after.end());
+}
+
+TEST(Diff, WhatIsFoundDecidesTheAction) {
+  struct Case {
+    ContainerStatus status;
+    bool supervisor;
+    std::string reason;  // empty: no step
+  };
+  const std::vector<Case> cases = {
+      {ContainerStatus::Running, true, ""},
+      {ContainerStatus::Paused, true, ""},
+      {ContainerStatus::Restarting, true, ""},
+      {ContainerStatus::Restarting, false, "waits for a restart and no supervisor is there"},
+      {ContainerStatus::Created, true, "was never started"},
+      {ContainerStatus::Exited, true, "has ended (exit code 7)"},
+  };
+  const DesiredState desired = shop().desire();
+  for (const Case& c : cases) {
+    ActualState actual = running(desired);
+    actual.supervisor_alive = c.supervisor;
+    for (auto& container : actual.containers) {
+      if (container.name != "shop-db-1") continue;
+      container.status = c.status;
+      container.exit.known = true;
+      container.exit.code = 7;
+    }
+    const Plan plan = diff(desired, actual);
+    if (c.reason.empty()) {
+      EXPECT_TRUE(plan.empty()) << to_text(plan);
+    } else {
+      EXPECT_EQ(steps_of(plan), Texts{"container/shop-db-1 start"});
+      EXPECT_EQ(plan.steps[0].reasons[0].text, c.reason);
+    }
+  }
+}
+
+TEST(Diff, Drift) {
+  const DesiredState desired = shop().desire();
+  ActualState actual = running(desired);
+  const std::string device = actual.fabric.endpoints.back().device;
+  actual.fabric.endpoints.front().bridge.clear();
+  actual.fabric.endpoints.pop_back();
+  const Plan plan = diff(desired, actual);
+  EXPECT_EQ(steps_of(plan), (Texts{"endpoint/shop-db-1/shop_back update",
+                                   "endpoint/shop-web-2/shop_default create"}));
+  EXPECT_EQ(plan.steps[1].reasons[0].text, base::cat("device ", device, " has gone"));
+  ActualState moved = running(desired);
+  moved.fabric.bridges.front().addresses.clear();
+  EXPECT_EQ(steps_of(diff(desired, moved)), Texts{"network/shop_back update"});
+}
+
+TEST(Diff, ChosenServices) {
+  const DesiredState desired = shop().desire();
+  DiffOptions options;
+  options.services = {"db"};
+  const Plan plan = diff(desired, ActualState{}, options);
+  EXPECT_EQ(steps_of(plan),
+            (Texts{"network/shop_back create", "volume/shop_data create",
+                   "endpoint/shop-db-1/shop_back create", "container/shop-db-1 create"}));
+  EXPECT_EQ(plan.desired.containers.size(), 1U);
+  options.services = {"web"};
+  EXPECT_NE(diff(desired, ActualState{}, options).step("container/shop-db-1"), nullptr);
+  options.no_deps = true;
+  const Plan alone = diff(desired, ActualState{}, options);
+  EXPECT_EQ(alone.step("container/shop-db-1"), nullptr);
+  EXPECT_TRUE(alone.step("container/shop-web-1")->waits.empty());
+  options.services = {"web"};
+  options.no_deps = false;
+  options.force_recreate = true;
+  EXPECT_EQ(steps_of(diff(desired, running(desired), options)),
+            (Texts{"container/shop-web-1 replace", "container/shop-web-2 replace"}));
+}
+
+TEST(Diff, RestartSpreadsOnlyWhereAsked) {
+  for (const bool restart : {false, true}) {
+    StackBuilder build = shop();
+    build.service("web").depends_on[0].restart = restart;
+    const ActualState actual = running(build.desire());
+    build.service("db").environment["A"] = "1";
+    const Plan plan = diff(build.desire(), actual);
+    EXPECT_EQ(plan.steps.size(), restart ? 3U : 1U);
+    if (restart) {
+      EXPECT_EQ(plan.step("container/shop-web-1")->reasons[0].text,
+                "dependency shop-db-1 is replaced");
+      EXPECT_EQ(plan.step("container/shop-web-1")->after, Texts{"container/shop-db-1"});
+    }
+  }
+}
+
+TEST(Diff, OrphansAndRenamed) {
+  StackBuilder build = shop();
+  const DesiredState before = build.desire();
+  const ActualState actual = running(before);
+  build.stack.services.erase("web");
+  build.service("db").container_name = "sql";
+  const DesiredState desired = build.desire();
+  const Plan plan = diff(desired, actual);
+  EXPECT_EQ(plan.orphans, (Texts{"shop-web-1", "shop-web-2"}));
+  EXPECT_EQ(plan.step("container/shop-web-1"), nullptr);
+  // The new one mounts the same volume: it starts when the old one has gone.
+  const Step& renamed = *plan.step("container/sql");
+  EXPECT_NE(std::find(renamed.after.begin(), renamed.after.end(), "container/shop-db-1"),
+            renamed.after.end());
+  DiffOptions options;
+  options.remove_orphans = true;
+  EXPECT_EQ(diff(desired, actual, options).step("container/shop-web-1")->action, Action::Remove);
+}
+
+TEST(Diff, DependencyThatIsNotRequiredHoldsNothingBack) {
+  StackBuilder build = shop();
+  build.service("web").depends_on[0].required = false;
+  const Plan plan = diff(build.desire(), ActualState{});
+  const Step& web = *plan.step("container/shop-web-1");
+  EXPECT_EQ(std::count(web.after.begin(), web.after.end(), "container/shop-db-1"), 0);
+  ASSERT_EQ(web.waits.size(), 1U);
+  EXPECT_FALSE(web.waits[0].required);
+}
+
+// ---- down
+// ------------------------------------------------------------------------------------------
+
+TEST(Down, DependantsFirst) {
+  const DesiredState desired = shop().desire();
+  const Plan plan = plan_down(desired, running(desired));
+  EXPECT_EQ(
+      steps_of(plan),
+      (Texts{"container/shop-web-1 remove", "container/shop-web-2 remove",
+             "container/shop-db-1 remove", "ports/shop remove",
+             "endpoint/shop-db-1/shop_back remove", "endpoint/shop-web-1/shop_back remove",
+             "endpoint/shop-web-1/shop_default remove", "endpoint/shop-web-2/shop_back remove",
+             "endpoint/shop-web-2/shop_default remove", "network/shop_back remove",
+             "network/shop_default remove"}));
+  EXPECT_EQ(plan.step("container/shop-db-1")->after,
+            (Texts{"container/shop-web-1", "container/shop-web-2"}));
+  EXPECT_TRUE(plan.step("container/shop-web-2")->after.empty());
+  EXPECT_TRUE(plan.forget);
+  DownOptions options;
+  options.volumes = true;
+  EXPECT_NE(plan_down(desired, running(desired), options).step("volume/shop_data"), nullptr);
+}
+
+TEST(Down, ChosenServicesLeaveTheRest) {
+  const DesiredState desired = shop().desire();
+  DownOptions options;
+  options.services = {"db"};
+  const Plan plan = plan_down(desired, running(desired), options);
+  EXPECT_EQ(steps_of(plan),
+            (Texts{"container/shop-db-1 remove", "endpoint/shop-db-1/shop_back remove"}));
+  EXPECT_FALSE(plan.forget);
+  options.services = {"web"};
+  EXPECT_EQ(plan_down(desired, running(desired), options).step("ports/shop")->action,
+            Action::Remove);
+}
+
+TEST(Down, OrphansKeepTheirNetworkAndVolume) {
+  StackBuilder build = shop();
+  ActualState actual = running(build.desire());
+  build.stack.services.erase("web");
+  const DesiredState recorded = build.desire();
+  const Plan plan = plan_down(recorded, actual);
+  EXPECT_EQ(plan.orphans, (Texts{"shop-web-1", "shop-web-2"}));
+  EXPECT_EQ(plan.step("network/shop_back"), nullptr);
+  EXPECT_FALSE(plan.forget);
+  DownOptions options;
+  options.remove_orphans = true;
+  EXPECT_NE(plan_down(recorded, actual, options).step("network/shop_back"), nullptr);
+}
+
+TEST(Down, ExternalThingsStay) {
+  StackBuilder build;
+  build.network("edge").external = true;
+  build.volume("data").external = true;
+  build.attach("web", "edge");
+  World world = StackBuilder::world();
+  world.networks["shop_edge"].subnets = {cidr("10.7.0.1/24")};
+  const DesiredState desired = build.desire(world);
+  ActualState actual = running(desired);
+  actual.volumes.push_back({"shop_data"});
+  DownOptions options;
+  options.volumes = true;
+  EXPECT_EQ(steps_of(plan_down(desired, actual, options)),
+            (Texts{"container/shop-web-1 remove", "endpoint/shop-web-1/shop_edge remove",
+                   "network/shop_default remove"}));
+}
+
+TEST(Stop, RunningOnesInReverseOrder) {
+  const DesiredState desired = shop().desire();
+  ActualState actual = running(desired);
+  for (auto& container : actual.containers) {
+    if (container.name == "shop-web-1") container.status = ContainerStatus::Exited;
+  }
+  EXPECT_EQ(steps_of(plan_stop(desired, actual)),
+            (Texts{"container/shop-web-2 stop", "container/shop-db-1 stop"}));
+  EXPECT_EQ(steps_of(plan_stop(desired, actual, {"db"})), Texts{"container/shop-db-1 stop"});
+}
+
+// ---- plans as data
+// ---------------------------------------------------------------------------------
+
+TEST(Plans, JsonRoundTrip) {
+  const Plan plan = diff(shop().desire(), ActualState{});
+  const nlohmann::json json = plan;
+  const Plan back = nlohmann::json::parse(json.dump()).get<Plan>();
+  EXPECT_EQ(to_text(back), to_text(plan));
+  EXPECT_EQ(back.desired, plan.desired);
+  EXPECT_EQ(back.ports, plan.ports);
+  EXPECT_EQ(back.basis, plan.basis);
+  EXPECT_EQ(nlohmann::json(back), json);
+  EXPECT_EQ(json["steps"][0]["action"], "create");
+  EXPECT_EQ(json["steps"][0]["kind"], "network");
+}
+
+TEST(Plans, BasisChangesWithTheFacts) {
+  const DesiredState desired = shop().desire();
+  const ActualState actual = running(desired);
+  ActualState other = actual;
+  std::reverse(other.containers.begin(), other.containers.end());
+  other.containers.front().health = Health::Unhealthy;
+  EXPECT_EQ(basis_of(actual), basis_of(other));
+  other.containers.front().status = ContainerStatus::Exited;
+  EXPECT_NE(basis_of(actual), basis_of(other));
+  other = actual;
+  other.fabric.ports.clear();
+  EXPECT_NE(basis_of(actual), basis_of(other));
+}
+
+TEST(Plans, SecretsAndControlCharactersStayOffTheScreen) {
+  StackBuilder build;
+  build.service("db").environment = {{"DB_PASSWORD", "old"}, {"MOTD", "a"}};
+  const ActualState actual = running(build.desire());
+  build.service("db").environment = {{"DB_PASSWORD", "new"},
+                                     {"MOTD", "\x1b[31mred\n" + std::string(50, 'x')}};
+  const std::string text = to_text(diff(build.desire(), actual));
+  EXPECT_NE(text.find("environment.DB_PASSWORD changed (value not shown)"), std::string::npos);
+  EXPECT_EQ(text.find("new"), std::string::npos);
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_NE(text.find("?[31mred\\nxxx"), std::string::npos) << text;
+  EXPECT_NE(text.find("…\""), std::string::npos);
+}
+
+TEST(Plans, ColourIsOnlyAroundTheWords) {
+  const std::string text = to_text(diff(shop().desire(), ActualState{}), {true});
+  EXPECT_EQ(text.rfind("\033[32m+ network", 0), 0U) << text;
+}
+
+TEST(Changes, UnreadableRecordReplaces) {
+  const auto changes = changes_between("{half", "{}");
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].effect, Effect::Replace);
+}
+
+}  // namespace
