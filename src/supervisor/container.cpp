@@ -159,6 +159,9 @@ void Container::begin_launch(Done done) {
   state_.health_failures = 0;
   state_.status = ContainerStatus::Created;
   try {
+    // A new group each time: the kernel kills what is cloned into one that was ever killed by
+    // cgroup.kill (seen on 6.18), and counters such as out-of-memory kills belong to one run.
+    executor::remove_cgroup(host_.paths.container_cgroup(spec_.name));
     executor::ensure_cgroup(host_.paths.container_cgroup(spec_.name),
                             executor::cgroup_settings(spec_));
     std::string netns;
