@@ -111,6 +111,9 @@ class Keeper {
   explicit Keeper(base::ProjectPaths paths) : paths_(std::move(paths)) {}
 
   int run() {
+    // First of all: whatever is opened next would get the number of one that was not inherited.
+    base::Fd client(::fcntl(kClientFd, F_GETFD) >= 0 ? kClientFd : -1);
+    if (client) ::fcntl(client.get(), F_SETFD, FD_CLOEXEC);
     sigset_t watched;
     ::sigemptyset(&watched);
     ::sigaddset(&watched, SIGCHLD);
@@ -119,8 +122,6 @@ class Keeper {
     ::signal(SIGHUP, SIG_IGN);
     const base::Fd signals(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
     take_over();
-    base::Fd client(::fcntl(kClientFd, F_GETFD) >= 0 ? kClientFd : -1);
-    if (client) ::fcntl(client.get(), F_SETFD, FD_CLOEXEC);
     try {
       leave_callers_cgroup(paths_);
     } catch (const base::Error&) {
@@ -161,7 +162,8 @@ class Keeper {
     ::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     const base::Duration now = base::sys::monotonic_now();
     quick_deaths_ = now - started_at_ < std::chrono::seconds(2) ? quick_deaths_ + 1 : 0;
-    restart_delay_ms_ = quick_deaths_ < 3 ? 1 : std::min(100 << std::min(quick_deaths_, 6U), 5000);
+    // At once as a rule; one that cannot live is not started a thousand times a second.
+    restart_delay_ms_ = quick_deaths_ < 8 ? 1 : std::min(50 << std::min(quick_deaths_ - 8, 6U), 1000);
     started_at_ = now;
     supervisor_ = spawn_self(kSupervisorName, paths_, theirs.get(), client.get());
     socket_ = std::move(ours);

@@ -351,7 +351,8 @@ void Supervisor::leave_if_idle() {
     for (const auto& [name, container] : containers_) {
       if (container->active()) return;
     }
-    if (forgotten_) forget_everything();
+    // Also one that found nothing to do: it may have waited for the lock of one that took all down.
+    if (forgotten_ || (containers_.empty() && !base::exists(paths_.desired))) forget_everything();
     keeper_.quit();
     loop_.stop();
   });

@@ -464,6 +464,20 @@ def get(url, timeout=5):
         return answer.read().decode()
 
 
+def get_soon(url):
+    """As get, but waits for a server that was started without a health check to listen."""
+
+    def attempt():
+        try:
+            return get(url)
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, ConnectionRefusedError):
+                return None
+            raise
+
+    return wait_until(attempt, f"an answer from {url}", 5)
+
+
 def need_shop():
     for role in ("nginx", "app", "postgres", "redis"):
         if not (SHOP_ROOTFS / role / ".stamp").exists():

@@ -137,7 +137,7 @@ class Kill(harness.Case):
         self.assertEqual(row["ExitCode"], 137, row)
         self.assertEqual(self.stack("plan", "--detailed-exitcode", check=False).code, 2)
         self.stack("up", "-d")
-        self.assertEqual(harness.get("http://127.0.0.1:8080/"), "served\n")
+        self.assertEqual(harness.get_soon("http://127.0.0.1:8080/"), "served\n")
         self.stack("down", "-t", "1")
 
     def test_up_killed_at_any_moment(self):
@@ -153,7 +153,7 @@ class Kill(harness.Case):
             if turn % 2 == 0:
                 self.stack("up", "-d")
                 self.assertEqual(self.stack("plan", "--detailed-exitcode").code, 0)
-                self.assertEqual(harness.get("http://127.0.0.1:8080/"), "served\n")
+                self.assertEqual(harness.get_soon("http://127.0.0.1:8080/"), "served\n")
             self.stack("down", "-t", "1")
             self.assert_no_leaks()
 
