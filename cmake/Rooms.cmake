@@ -2,6 +2,10 @@ add_library(stack_options INTERFACE)
 target_compile_options(stack_options INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers
   -Werror=switch -Werror=return-type)
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Says of every included .cpp what is only true of headers.
+  target_compile_options(stack_options INTERFACE -Wno-subobject-linkage)
+endif()
 if(STACK_WERROR)
   target_compile_options(stack_options INTERFACE -Werror)
 endif()

@@ -43,7 +43,7 @@ std::vector<std::string> names_in(int dir_fd, const std::string& path) {
 // Removes the entries below `dir`, which lies on `device`.
 void empty_dir(int dir, const std::string& path, dev_t device) {
   for (const std::string& name : names_in(sys::dup(dir).release(), path)) {
-    const std::string child = path + "/" + name;
+    const std::string child = cat(path, "/", name);
     if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) continue;
     if (errno != EISDIR && errno != EPERM) throw_errno("unlink", child);
     Fd sub(::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));

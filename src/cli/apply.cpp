@@ -2,10 +2,30 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "cli/errors.hpp"
 #include "cli/terminal.hpp"
 
 namespace cli {
+
+std::string describe_skipped(const std::vector<executor::StepEvent>& skipped, bool colour) {
+  std::string out;
+  for (auto at = skipped.begin(); at != skipped.end(); ++at) {
+    const auto same = [at](const executor::StepEvent& each) {
+      return each.text == at->text && each.hint == at->hint;
+    };
+    if (std::any_of(skipped.begin(), at, same)) continue;
+    std::vector<std::string> names;
+    for (const executor::StepEvent& each : skipped) {
+      if (same(each)) names.push_back(each.target);
+    }
+    out += render_error(base::cat(names.size() > 1 ? "Containers " : "Container ",
+                                  base::join(names, ", "), ": skipped: ", at->text),
+                        at->hint, colour);
+  }
+  return out;
+}
 
 supervisor::ApplyResult carry_out(const ApplyRequest& request) {
   constexpr int kAttempts = 5;
@@ -35,6 +55,7 @@ int report(const Context& context, const supervisor::ApplyResult& result,
     out += render_error(base::cat(display_name(event), ": ", event.text), event.hint,
                         context.err_colour);
   }
+  out += describe_skipped(progress.skipped(), context.err_colour);
   if (!result.ok && out.empty()) {
     out = render_error(result.error.empty() ? "not everything could be done" : result.error, {},
                        context.err_colour);

@@ -24,6 +24,10 @@ struct ApplyRequest {
 // At most five plans; then a result with an error.
 supervisor::ApplyResult carry_out(const ApplyRequest& request);
 
+// Who was left alone, and why; those with the same reason together, so that a broken database is
+// told once and not once for everything that needs it. Pure.
+std::string describe_skipped(const std::vector<executor::StepEvent>& skipped, bool colour);
+
 // Every failure with its text, hint and last log lines, on stderr, after the progress. Returns the
 // exit status.
 int report(const Context& context, const supervisor::ApplyResult& result, const Progress& progress);

@@ -113,10 +113,10 @@ CLI::Option* add_format(CLI::App& app, const std::string& name, std::string& int
   return app
       .add_option_function<std::string>(
           name,
-          [&into, accepted](const std::string& given) {
+          [&into, accepted, name](const std::string& given) {
             if (std::find(accepted.begin(), accepted.end(), given) == accepted.end()) {
               throw CLI::ValidationError(
-                  "--format",
+                  name.substr(name.rfind(',') + 1),
                   base::cat("must be ", base::join(accepted, "|"), ", not \"", given, "\""));
             }
             into = given;

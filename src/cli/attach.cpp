@@ -57,14 +57,43 @@ class ForceKill {
   std::thread thread_;
 };
 
+// The last words of what is being stopped are worth as much as the first ones.
+class Following {
+ public:
+  explicit Following(LogFollower& logs) : logs_(logs), thread_([this] { run(); }) {}
+  ~Following() {
+    done_ = true;
+    thread_.join();
+  }
+  Following(const Following&) = delete;
+  Following& operator=(const Following&) = delete;
+
+ private:
+  void run() {
+    try {
+      logs_.follow_until(done_);
+    } catch (const std::exception&) {  // the stop goes on without being watched
+    }
+  }
+
+  LogFollower& logs_;
+  std::atomic<bool> done_{false};
+  std::thread thread_;
+};
+
 int stop_gracefully(const Context& context, const base::ProjectPaths& paths,
-                    const std::vector<std::string>& services, Signals& interrupts) {
+                    const std::vector<std::string>& services, LogFollower& logs,
+                    Signals& interrupts) {
   write_text(STDERR_FILENO, "Gracefully stopping... (press Ctrl+C again to force)\n");
   interrupts.end_at(interrupts.count() + 2);
-  Progress progress({context.globals.progress, context.globals.ansi});
+  // Lines of logs come in between: nothing that is drawn in place.
+  const ProgressMode chosen = context.globals.progress;
+  Progress progress(
+      {chosen == ProgressMode::Auto ? ProgressMode::Plain : chosen, context.globals.ansi});
   const unsigned seen = interrupts.count();
   supervisor::ApplyResult result;
   {
+    const Following following(logs);
     const ForceKill force(paths, executor::observe(paths), interrupts);
     result = carry_out({context, paths, progress, {}, -1, [&]() -> std::optional<planner::Plan> {
                           const auto intent = executor::recorded_intent(paths);
@@ -102,9 +131,7 @@ int attach(const Context& context, const base::ProjectPaths& paths,
     write_text(STDOUT_FILENO, base::cat("Attaching to ", base::join(names, ", "), "\n"));
     if (logs.follow(&interrupts)) return kDone;
   }
-  const int status = stop_gracefully(context, paths, services, interrupts);
-  logs.drain(true);
-  return status;
+  return stop_gracefully(context, paths, services, logs, interrupts);
 }
 
 std::string plan_json(const planner::Plan& plan) {

@@ -92,7 +92,7 @@ int exec(const Context& context, const Arguments& args) {
   if (const auto failure = executor::launch_outcome(launched)) {
     exit_status(launched.pid);
     write_text(STDERR_FILENO, render_error(failure->text, failure->hint, context.err_colour));
-    return failure->errnum == ENOENT ? kNotFound : kCannotExecute;
+    return failure->no_such_program ? kNotFound : kCannotExecute;
   }
   if (args.exec.detach) return kDone;
   if (tty) {

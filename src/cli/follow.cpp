@@ -144,6 +144,15 @@ void LogFollower::announce(const ActualState& actual) {
   }
 }
 
+void LogFollower::follow_until(const std::atomic<bool>& done) {
+  while (!done.load()) {
+    drain(false);
+    wait(nullptr);
+  }
+  drain(true);
+  announce(executor::observe(paths_));
+}
+
 bool LogFollower::follow(Signals* signals) {
   base::Duration observed{0};
   // What ended before the first look still gets its line.

@@ -2,6 +2,7 @@
 // restarts, replacements and new replicas. Reads log files; needs no supervisor.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -36,6 +37,9 @@ class LogFollower {
   void drain(bool everything);
   // Prints until every selected container has ended (true) or a signal came (false).
   bool follow(Signals* signals);
+  // Prints until `done` is true, then what is left and the exits. Called on a thread of its own
+  // while nobody else uses the follower.
+  void follow_until(const std::atomic<bool>& done);
 
  private:
   struct Source {

@@ -127,14 +127,23 @@ void check_obstacles(const spec::Loaded& loaded, const base::ProjectPaths& paths
       throw spec::SpecError(std::move(conflicts), loaded.sources);
     }
   }
-  const bool forwards =
-      std::any_of(planned.desired.networks.begin(), planned.desired.networks.end(),
-                  [](const auto& network) { return !network.bridge.internal; });
-  if (!forwards) return;
-  if (const auto drop = netfab::forward_drop()) {
-    throw base::Error(base::cat("the firewall would drop what containers send and receive: table ",
-                                drop->table, ", chain ", drop->chain, " has policy drop"),
-                      drop->remedy);
+  for (const base::Family family : {base::Family::V4, base::Family::V6}) {
+    const bool forwards = std::any_of(
+        planned.desired.networks.begin(), planned.desired.networks.end(),
+        [family](const auto& network) {
+          const auto& addresses = network.bridge.addresses;
+          return !network.bridge.internal &&
+                 std::any_of(addresses.begin(), addresses.end(), [family](const base::Cidr& cidr) {
+                   return cidr.address.family == family;
+                 });
+        });
+    if (!forwards) continue;
+    if (const auto drop = netfab::forward_drop(family)) {
+      throw base::Error(
+          base::cat("the firewall would drop what containers send and receive: table ", drop->table,
+                    ", chain ", drop->chain, " has policy drop"),
+          drop->remedy);
+    }
   }
 }
 

@@ -167,6 +167,9 @@ void Progress::show(const ProgressLine* line) {
 void Progress::take(const executor::StepEvent& event) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (event.phase == executor::Phase::Failed) failures_.push_back(event);
+  if (event.phase == executor::Phase::Skipped && event.kind == planner::Kind::Container) {
+    skipped_.push_back(event);
+  }
   if (options_.mode == ProgressMode::Json) write_text(options_.fd, json_line(event));
   show(board_.take(event, base::sys::monotonic_now()));
 }

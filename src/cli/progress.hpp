@@ -79,6 +79,8 @@ class Progress {
   void finish();
   // The failures seen so far, in order.
   [[nodiscard]] const std::vector<executor::StepEvent>& failures() const { return failures_; }
+  // The containers left alone because something before them failed.
+  [[nodiscard]] const std::vector<executor::StepEvent>& skipped() const { return skipped_; }
 
  private:
   void show(const ProgressLine* line);
@@ -89,7 +91,7 @@ class Progress {
   bool colour_ = false, finished_ = false;
   Board board_;
   TtyView view_;
-  std::vector<executor::StepEvent> failures_;
+  std::vector<executor::StepEvent> failures_, skipped_;
   // The spinner moves while the caller waits for events: one thread that only draws.
   std::mutex mutex_;
   std::condition_variable wake_;

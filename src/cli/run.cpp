@@ -52,7 +52,11 @@ int run(int argc, char** argv) {
     return *parsed.exit;
   }
   try {
-    return dispatch(parsed.arguments);
+    const int status = dispatch(parsed.arguments);
+    if (const int error = output_error(); error != 0 && status == kDone) {
+      throw base::SysError(error, "write", "standard output");
+    }
+    return status;
   } catch (const std::exception& error) {
     const bool colour = wants_colour(STDERR_FILENO, parsed.arguments.globals.ansi);
     write_text(STDERR_FILENO, render_error(error, colour));

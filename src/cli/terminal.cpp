@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 
@@ -101,6 +102,14 @@ RawMode::~RawMode() {
   if (changed_) ::tcsetattr(fd_, TCSADRAIN, &before_);
 }
 
+namespace {
+std::atomic<int> lost_output{0};
+}
+
+int output_error() {
+  return lost_output.load();
+}
+
 void write_text(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(fd, text.data(), text.size());
@@ -110,6 +119,7 @@ void write_text(int fd, std::string_view text) {
       pollfd ready{fd, POLLOUT, 0};
       ::poll(&ready, 1, -1);
     } else if (errno != EINTR) {
+      if (fd == STDOUT_FILENO && errno != EPIPE && errno != EIO) lost_output = errno;
       return;
     }
   }

@@ -49,5 +49,7 @@ class RawMode {
 
 // Writes everything, whatever the descriptor is; a reader that has gone away is no error.
 void write_text(int fd, std::string_view text);
+// errno of the first text for standard output that could not be written (a full disk); 0: none.
+int output_error();
 
 }  // namespace cli

@@ -132,8 +132,6 @@ int up(const Context& context, const Arguments& args) {
   {
     Progress progress({context.globals.progress, context.globals.ansi});
     supervisor::ApplyOptions options;
-    options.wait = args.up.wait;
-    if (args.up.wait_timeout) options.timeout = std::chrono::seconds(*args.up.wait_timeout);
     if (args.stop_timeout) options.stop_timeout = std::chrono::seconds(*args.stop_timeout);
     bool first = true;
     planner::DiffOptions diff = diff_options(args);

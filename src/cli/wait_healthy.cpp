@@ -11,7 +11,28 @@ namespace cli {
 using planner::ContainerStatus;
 using planner::Health;
 
-Judged judge_ready(const planner::Container& wanted, const planner::ActualContainer* actual) {
+namespace {
+
+// It has ended, and the supervisor has not come to it yet. One that it gives up says so in `error`.
+bool will_restart(const spec::RestartPolicy& policy, const planner::ActualContainer& actual) {
+  if (actual.stopped_by_user || !actual.error.empty()) return false;
+  switch (policy.mode) {
+    case spec::RestartMode::Always:
+    case spec::RestartMode::UnlessStopped:
+      return true;
+    case spec::RestartMode::OnFailure:
+      return actual.exit.code != 0 &&
+             (policy.max_retries == 0 || actual.restarts < policy.max_retries);
+    case spec::RestartMode::No:
+      break;
+  }
+  return false;
+}
+
+}  // namespace
+
+Judged judge_ready(const planner::Container& wanted, const planner::ActualContainer* actual,
+                   std::chrono::system_clock::time_point now) {
   if (actual == nullptr) return {Readiness::Failed, "Error", "is not there"};
   switch (actual->status) {
     case ContainerStatus::Created:
@@ -20,6 +41,7 @@ Judged judge_ready(const planner::Container& wanted, const planner::ActualContai
     case ContainerStatus::Restarting:
       return {Readiness::Pending, "Waiting", {}};
     case ContainerStatus::Exited: {
+      if (will_restart(wanted.restart, *actual)) return {Readiness::Pending, "Waiting", {}};
       if (actual->exit.known && actual->exit.code == 0) return {Readiness::Ready, "Exited", {}};
       std::string text =
           actual->exit.known ? base::cat("exited (", actual->exit.code, ")") : "has ended";
@@ -32,13 +54,20 @@ Judged judge_ready(const planner::Container& wanted, const planner::ActualContai
     case ContainerStatus::Running:
       break;
   }
-  if (!wanted.healthcheck || wanted.healthcheck->disabled) return {Readiness::Ready, "Started", {}};
+  if (!wanted.healthcheck || wanted.healthcheck->disabled) {
+    // A clock that was set back must not make us wait for long.
+    const auto ran = now - actual->started_at;
+    if (ran >= ran.zero() && ran < kSettle) return {Readiness::Pending, {}, {}};
+    return {Readiness::Ready, "Started", {}};
+  }
   switch (actual->health) {
     case Health::Healthy:
       return {Readiness::Ready, "Healthy", {}};
     case Health::Unhealthy:
       return {Readiness::Failed, "Error",
-              base::cat("is unhealthy (", actual->health_failures, " failed checks)")};
+              actual->error.empty()
+                  ? base::cat("is unhealthy (", actual->health_failures, " failed checks)")
+                  : base::cat("is unhealthy: ", base::trim(actual->error))};
     case Health::None:
     case Health::Starting:
       break;
@@ -60,17 +89,20 @@ std::vector<WaitFailure> wait_healthy(const WaitRequest& request) {
   };
   while (request.signals.count() == 0) {
     const auto actual = executor::observe(request.paths);
+    const auto now = std::chrono::system_clock::now();
     std::vector<std::string> pending;
     for (const std::string& name : request.containers) {
       const planner::Container* wanted = request.desired.container(name);
       if (wanted == nullptr) continue;
-      const Judged judged = judge_ready(*wanted, actual.container(name));
+      const Judged judged = judge_ready(*wanted, actual.container(name), now);
       switch (judged.readiness) {
         case Readiness::Ready:
           request.progress.set("Container " + name, judged.status, Mark::Done);
           break;
         case Readiness::Pending:
-          request.progress.set("Container " + name, judged.status, Mark::Working);
+          if (!judged.status.empty()) {
+            request.progress.set("Container " + name, judged.status, Mark::Working);
+          }
           pending.push_back(name);
           break;
         case Readiness::Failed:

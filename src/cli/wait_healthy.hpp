@@ -1,6 +1,7 @@
 // `up --wait`: until every container runs and, with a health check, is healthy.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,11 +17,15 @@ namespace cli {
 enum class Readiness : std::uint8_t { Ready, Pending, Failed };
 struct Judged {
   Readiness readiness = Readiness::Pending;
-  std::string status;  // "Healthy", "Started", "Exited", "Waiting", "Error"
+  std::string status;  // "Healthy", "Started", "Exited", "Waiting", "Error"; empty: no news
   std::string text;    // Failed: why
 };
+// Without a health check, running means having run for this long: a program that ends at once over
+// a bad setting would else count as ready for the moment it takes.
+inline constexpr std::chrono::milliseconds kSettle{500};
 // Pure. A container that ended with status 0 is ready: it has done its work.
-Judged judge_ready(const planner::Container& wanted, const planner::ActualContainer* actual);
+Judged judge_ready(const planner::Container& wanted, const planner::ActualContainer* actual,
+                   std::chrono::system_clock::time_point now);
 
 struct WaitRequest {
   const base::ProjectPaths& paths;

@@ -57,8 +57,9 @@ void join_cgroup(const std::string& path, int pid);
 std::vector<int> cgroup_pids(const std::string& path);  // with all sub-groups; absent: none
 // Names of the direct sub-groups, seen in any hierarchy.
 std::vector<std::string> cgroup_children(const std::string& path);
-// SIGKILL to everything inside (cgroup.kill, else freezer + signals). Remove the group before anything is
-// launched into it again: the kernel goes on killing what is cloned into it from outside (seen on 6.18).
+// SIGKILL to everything inside (cgroup.kill, else freezer + signals). Remove the group before
+// anything is launched into it again: the kernel goes on killing what is cloned into it from
+// outside (seen on 6.18).
 void kill_cgroup(const std::string& path);
 void freeze_cgroup(const std::string& path, bool frozen);
 // Removes the group and its sub-groups; retries while the kernel says EBUSY, at most `deadline`.

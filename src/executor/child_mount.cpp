@@ -35,6 +35,7 @@ bool set_attributes(int tree, std::uint64_t flags, std::uint64_t propagation) {
   if ((flags & kTreeReadOnly) != 0) attr.set |= kernel::kAttrReadOnly;
   if ((flags & kTreeNoDev) != 0) attr.set |= kernel::kAttrNoDev;
   if ((flags & kTreeNoSuid) != 0) attr.set |= kernel::kAttrNoSuid;
+  if ((flags & kTreeNoExec) != 0) attr.set |= kernel::kAttrNoExec;
   attr.propagation = propagation & ~static_cast<std::uint64_t>(MS_REC);
   if (attr.set == 0 && attr.propagation == 0) return true;
   const bool deep = (flags & kTreeRecursive) != 0 || (propagation & MS_REC) != 0;
@@ -48,6 +49,7 @@ bool set_attributes_classic(const char* path, std::uint64_t flags, std::uint64_t
   if ((flags & kTreeReadOnly) != 0) wanted |= MS_RDONLY;
   if ((flags & kTreeNoDev) != 0) wanted |= MS_NODEV;
   if ((flags & kTreeNoSuid) != 0) wanted |= MS_NOSUID;
+  if ((flags & kTreeNoExec) != 0) wanted |= MS_NOEXEC;
   if (::mount(nullptr, path, nullptr, wanted, nullptr) != 0) return false;
   return propagation == 0 || ::mount(nullptr, path, nullptr, propagation, nullptr) == 0;
 }
@@ -169,7 +171,12 @@ bool place_file(const ChildProgram& program, const Step& step) {
 }
 
 bool mask(const char* path) {
-  if (::mount("/dev/null", path, nullptr, MS_BIND, nullptr) == 0) return true;
+  if (::mount("/dev/null", path, nullptr, MS_BIND, nullptr) == 0) {
+    // Nobody may change owner or mode of the node through it; hidden it is in any case.
+    ::mount(nullptr, path, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC,
+            nullptr);
+    return true;
+  }
   if (errno == ENOENT) return true;
   if (errno != ENOTDIR) return false;
   return ::mount("tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,

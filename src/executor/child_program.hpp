@@ -54,7 +54,7 @@ enum class Op : std::uint8_t {
 };
 
 constexpr std::uint64_t kTreeRecursive = 1, kTreeReadOnly = 2, kTreeCreate = 4, kTreeNoDev = 8,
-                        kTreeNoSuid = 16;
+                        kTreeNoSuid = 16, kTreeNoExec = 32;
 
 struct Step {
   Op op = Op::Exec;

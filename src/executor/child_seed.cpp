@@ -1,6 +1,7 @@
 // An empty named volume takes the content of the image's folder that it is about to cover, with
 // owners and modes, as docker does. Runs in the child: fixed buffers, descriptors only, bounded
-// depth.
+// depth. A mark lies in the volume while it is being filled: a start that was killed in between is
+// made good by the next one.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@ namespace executor::child {
 namespace {
 
 constexpr int kMaxDepth = 100;
+constexpr const char* kMark = ".stack-seeding";
 
 struct Entry {
   std::uint64_t inode;
@@ -93,11 +95,13 @@ bool copy_entry(int from, int to, const char* name, int depth) {
     const ssize_t size = ::readlinkat(from, name, target, sizeof(target) - 1);
     if (size < 0) return false;
     target[size] = 0;
-    return ::symlinkat(target, to, name) == 0 &&
+    return (::symlinkat(target, to, name) == 0 ||
+            (errno == EEXIST && ::unlinkat(to, name, 0) == 0 &&
+             ::symlinkat(target, to, name) == 0)) &&
            ::fchownat(to, name, info.st_uid, info.st_gid, AT_SYMLINK_NOFOLLOW) == 0;
   }
   if (S_ISDIR(info.st_mode)) {
-    if (::mkdirat(to, name, 0700) != 0) return false;
+    if (::mkdirat(to, name, 0700) != 0 && errno != EEXIST) return false;
     const Descriptor source(::openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     const Descriptor target(::openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (source.get() < 0 || target.get() < 0) return false;
@@ -107,6 +111,8 @@ bool copy_entry(int from, int to, const char* name, int depth) {
            ::futimens(target.get(), times) == 0;
   }
   if (!S_ISREG(info.st_mode)) return true;  // sockets, devices: nothing that belongs into a volume
+  // What an earlier start left may be a half.
+  if (::unlinkat(to, name, 0) != 0 && errno != ENOENT) return false;
   const Descriptor source(::openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   const Descriptor target(
       ::openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -134,7 +140,7 @@ bool seed_volume(const ChildProgram& program, const Step& step) {
   if (volume.get() < 0) return false;
   bool empty = true;
   each_entry(volume.get(), [&](const char*) { return empty = false; });
-  if (!empty) return true;
+  if (!empty && ::fstatat(volume.get(), kMark, &info, AT_SYMLINK_NOFOLLOW) != 0) return true;
   const Descriptor root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   kernel::OpenHow how;
   how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -142,9 +148,11 @@ bool seed_volume(const ChildProgram& program, const Step& step) {
   const Descriptor image(kernel::openat2(root.get(), step.path, how));
   if (image.get() < 0) return errno == ENOENT || errno == ENOTDIR;
   if (::fstat(image.get(), &info) != 0) return false;
+  if (::mknodat(volume.get(), kMark, S_IFREG | 0600, 0) != 0 && errno != EEXIST) return false;
   return copy_folder(image.get(), volume.get(), 0) &&
          ::fchown(volume.get(), info.st_uid, info.st_gid) == 0 &&
-         ::fchmod(volume.get(), info.st_mode & 07777U) == 0;
+         ::fchmod(volume.get(), info.st_mode & 07777U) == 0 &&
+         (::unlinkat(volume.get(), kMark, 0) == 0 || errno == ENOENT);
 }
 
 }  // namespace executor::child

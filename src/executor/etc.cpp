@@ -1,8 +1,10 @@
 // The three files of /etc that are the container's own.
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
+#include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/sys.hpp"
 #include "base/text.hpp"
@@ -93,16 +95,24 @@ std::string resolv_text(const planner::Container& container) {
   return out;
 }
 
-// In place when it exists: a running container has this very inode mounted. A short write would be
-// seen half, so nothing is written when nothing changes.
+// In place when it exists: a running container has this very inode mounted. One write over the old
+// text, padded to its length with blank lines, and only then the cut: no reader ever finds the file
+// empty or a half of the new text.
 void write_in_place(const std::string& path, const std::string& text) {
-  if (base::try_read_file(path) == text) return;
-  if (!base::exists(path)) {
+  const auto old = base::try_read_file(path);
+  if (old == text) return;
+  if (!old) {
     base::write_atomic(path, text, {.mode = 0644});
     return;
   }
-  const base::Fd fd = base::sys::open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW);
-  base::sys::write_all(fd.get(), text, path);
+  std::string padded = text;
+  if (padded.size() < old->size()) padded.resize(old->size(), '\n');
+  const base::Fd fd = base::sys::open(path, O_WRONLY | O_NOFOLLOW);
+  const ssize_t done = ::pwrite(fd.get(), padded.data(), padded.size(), 0);
+  if (done != static_cast<ssize_t>(padded.size())) base::throw_errno("write", path);
+  if (padded.size() != text.size() && ::ftruncate(fd.get(), static_cast<off_t>(text.size())) != 0) {
+    base::throw_errno("truncate", path);
+  }
 }
 
 }  // namespace

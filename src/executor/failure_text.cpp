@@ -28,6 +28,7 @@ LaunchFailure describe_exec(const FailureRecord& record, const std::string& prog
     case ENOENT:
     case ENOTDIR:
       out.text = program + ": no such program in the image";
+      out.no_such_program = true;
       if (!path.empty()) out.text += base::cat(" (PATH=", path, ")");
       out.hint = "check command: and entrypoint:, and that the image has the program";
       break;

@@ -48,6 +48,7 @@ struct LaunchFailure {
   std::string text;
   std::string hint;
   int errnum = 0;
+  bool no_such_program = false;  // rather than anything else that is not there
 };
 std::optional<LaunchFailure> launch_outcome(const Launched& launched);
 

@@ -131,7 +131,8 @@ std::vector<OpenedTree> open_cgroups(ChildProgram& program, const LaunchRequest&
     seen.push_back(hierarchy->mount);
     OpenedTree tree = open_tree(program, hierarchy->mount + path,
                                 "/sys/fs/cgroup/" + base::base_name(hierarchy->mount));
-    if (!request.container.privileged) tree.flags = kTreeReadOnly;
+    tree.flags = kTreeNoDev | kTreeNoSuid | kTreeNoExec;
+    if (!request.container.privileged) tree.flags |= kTreeReadOnly;
     out.push_back(tree);
   }
   return out;

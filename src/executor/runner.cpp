@@ -78,7 +78,11 @@ void Runner::try_begin(std::size_t index) {
     const State state = progress_[before].state;
     if (state < State::Done) return;
     if (state != State::Done) {
-      finish(index, State::Skipped, {false, base::cat(plan_.steps[before].target, " failed"), {}});
+      finish(index, State::Skipped,
+             {false,
+              base::cat(plan_.steps[before].target,
+                        state == State::Failed ? " failed" : " was not done"),
+              {}});
       return;
     }
   }
@@ -86,7 +90,7 @@ void Runner::try_begin(std::size_t index) {
   for (const planner::Wait& wait : step.waits) {
     const Judgement judgement = judge(wait);
     if (judgement.verdict == Verdict::Impossible && wait.required) {
-      finish(index, State::Skipped, {false, judgement.text, {}});
+      finish(index, State::Skipped, {false, judgement.text, judgement.hint});
       return;
     }
     if (judgement.verdict == Verdict::Pending && pending.empty()) pending = judgement.text;
@@ -135,10 +139,16 @@ Runner::Judgement Runner::judge(const planner::Wait& wait) {
       }
       if (exited) {
         return {Verdict::Impossible,
-                base::cat("dependency ", name, " exited (", container->exit.code, ")")};
+                base::cat("dependency ", name, " exited (", container->exit.code, ")"),
+                actuator_.last_words(name)};
       }
       if (container->health == planner::Health::Unhealthy) {
-        return {Verdict::Impossible, base::cat("dependency ", name, " is unhealthy")};
+        return {
+            Verdict::Impossible,
+            container->error.empty()
+                ? base::cat("dependency ", name, " is unhealthy")
+                : base::cat("dependency ", name, " is unhealthy: ", base::trim(container->error)),
+            actuator_.last_words(name)};
       }
       if (container->health == planner::Health::Healthy) return {Verdict::Met, {}};
       return {Verdict::Pending, base::cat(name, " to be healthy")};
@@ -147,7 +157,8 @@ Runner::Judgement Runner::judge(const planner::Wait& wait) {
       if (container->exit.known && container->exit.code == 0) return {Verdict::Met, {}};
       return {Verdict::Impossible,
               base::cat("dependency ", name, " did not complete successfully: exit ",
-                        container->exit.known ? std::to_string(container->exit.code) : "unknown")};
+                        container->exit.known ? std::to_string(container->exit.code) : "unknown"),
+              actuator_.last_words(name)};
   }
   return {Verdict::Impossible, "unknown condition"};
 }

@@ -29,6 +29,8 @@ class Actuator {
   virtual const planner::ActualContainer* find(const std::string& container) = 0;
   // True when the container has a health check.
   virtual bool has_healthcheck(const std::string& container) = 0;
+  // The last lines of its log, as a hint: why something that waited for it can not begin.
+  virtual std::string last_words(const std::string& /*container*/) { return {}; }
 };
 
 class Runner {
@@ -56,6 +58,7 @@ class Runner {
   struct Judgement {
     Verdict verdict = Verdict::Pending;
     std::string text;
+    std::string hint;
   };
 
   void advance();

@@ -402,11 +402,23 @@ SeccompProfile default_profile() {
     profile.rules.push_back(allowed);
   }
 
-  // A socket of any family but those that lead out of the container's network: AF_ALG (38) and
-  // AF_VSOCK (40), as intervals around them.
-  profile.rules.push_back(allow_if("socket", {{0, AF_ALG, 0, Compare::Lt}}));
-  profile.rules.push_back(allow_if("socket", {{0, 39, 0, Compare::Eq}}));
-  profile.rules.push_back(allow_if("socket", {{0, AF_VSOCK, 0, Compare::Gt}}));
+  // A socket of any family but AF_ALG (38) and AF_VSOCK (40), which lead out of the container's
+  // network, and of netlink anything but the audit system. Every number is named: the kernel looks
+  // at 32 bits of an argument where a filter compares 64, so "greater" and "not equal" would let
+  // the forbidden ones in with a bit set above.
+  constexpr std::uint64_t kNetlinkAudit = 9, kLastNetlink = 22, kLastFamily = 45;
+  profile.rules.push_back(allow_if("socket", {{0, AF_NETLINK, 0, Compare::Lt}}));
+  for (std::uint64_t family = AF_NETLINK + 1; family <= kLastFamily; ++family) {
+    if (family == AF_ALG || family == AF_VSOCK) continue;
+    profile.rules.push_back(allow_if("socket", {{0, family, 0, Compare::Eq}}));
+  }
+  const SyscallRule::Argument netlink{0, AF_NETLINK, 0, Compare::Eq};
+  profile.rules.push_back(allow_if("socket", {netlink, {2, kNetlinkAudit, 0, Compare::Lt}}));
+  for (std::uint64_t protocol = kNetlinkAudit; protocol <= kLastNetlink; ++protocol) {
+    SyscallRule rule = allow_if("socket", {netlink, {2, protocol, 0, Compare::Eq}});
+    if (protocol == kNetlinkAudit) rule.with_caps = {"AUDIT_WRITE"};
+    profile.rules.push_back(rule);
+  }
 
   // Threads and processes, but no new namespaces.
   SyscallRule clone = allow_if("clone", {{0, kNewNamespaces, 0, Compare::Masked}});

@@ -226,9 +226,11 @@ std::optional<ForwardDrop> forward_drop(base::Family family) {
                        remedy_for(chain, rules)};
   }
   if (legacy_forward_drops(family)) {
-    return ForwardDrop{"ip filter (legacy iptables)", "FORWARD",
-                       "iptables-legacy -I FORWARD -i st-+ -j ACCEPT; "
-                       "iptables-legacy -I FORWARD -o st-+ -j ACCEPT"};
+    const bool v4 = family == base::Family::V4;
+    const char* tool = v4 ? "iptables-legacy" : "ip6tables-legacy";
+    return ForwardDrop{
+        base::cat(v4 ? "ip" : "ip6", " filter (legacy iptables)"), "FORWARD",
+        base::cat(tool, " -I FORWARD -i st-+ -j ACCEPT; ", tool, " -I FORWARD -o st-+ -j ACCEPT")};
   }
   return std::nullopt;
 }

@@ -18,7 +18,7 @@ namespace netfab {
 
 namespace {
 
-constexpr std::string_view kPrefix = "st-";
+constexpr std::string_view kLinkPrefix = "st-";
 constexpr int kAcceptVerdict = -NF_ACCEPT - 1;  // as standard targets carry it
 constexpr int kDropVerdict = -NF_DROP - 1;
 
@@ -30,10 +30,12 @@ int standard_verdict(const char* entry_bytes, const ipt_entry& entry) {
 }
 
 bool is_our_prefix(const char* name, const unsigned char* mask) {
-  if (std::memcmp(name, kPrefix.data(), kPrefix.size()) != 0 || mask[kPrefix.size()] != 0) {
+  if (std::memcmp(name, kLinkPrefix.data(), kLinkPrefix.size()) != 0 ||
+      mask[kLinkPrefix.size()] != 0) {
     return false;
   }
-  return std::all_of(mask, mask + kPrefix.size(), [](unsigned char byte) { return byte == 0xff; });
+  return std::all_of(mask, mask + kLinkPrefix.size(),
+                     [](unsigned char byte) { return byte == 0xff; });
 }
 
 struct Accepts {

@@ -145,6 +145,22 @@ void remove_bridge(const Bridge& bridge) {
 
 namespace {
 
+// From the address where none is wished for: whoever gets the address later has the same one, so
+// that no neighbour's cache leads astray when a container or its link is made again.
+std::string mac_of(const Endpoint& endpoint) {
+  if (!endpoint.mac.empty() || endpoint.addresses.empty()) return endpoint.mac;
+  const IpAddress& address = endpoint.addresses.front().address;
+  const std::size_t last = address.is_v4() ? 0 : 12;
+  std::string out = "02:42";  // locally administered
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (std::size_t i = last; i < last + 4; ++i) {
+    out += ':';
+    out += kDigits[address.bytes[i] >> 4U];
+    out += kDigits[address.bytes[i] & 0xfU];
+  }
+  return out;
+}
+
 enum class Inside : std::uint8_t { Ready, Missing };
 
 // The container's end; runs in its namespace. `fresh`: nothing is there that could differ.
@@ -167,7 +183,9 @@ Inside furnish_inside(const Endpoint& endpoint, std::uint32_t mtu, unsigned peer
   }
   LinkChange change{.up = true};
   if (mtu != kUsualMtu || !fresh) change.mtu = mtu;
-  if (!fresh && !endpoint.mac.empty() && endpoint.mac != now.mac) change.mac = endpoint.mac;
+  if (const std::string mac = mac_of(endpoint); !fresh && !mac.empty() && mac != now.mac) {
+    change.mac = mac;
+  }
   std::vector<Message> messages;
   messages.push_back(change_link(endpoint.inner_device, change));
   std::vector<Message> removals = address_changes(index, endpoint.addresses, now.addresses);
@@ -218,7 +236,7 @@ bool furnish_outside(NetlinkSocket& socket, const Endpoint& endpoint, const base
   LinkChange change{.label = endpoint.label, .master = bridge};
   if (mtu != kUsualMtu || link_index(socket, device) != 0) change.mtu = mtu;
   std::vector<Message> messages;
-  messages.push_back(new_veth(device, endpoint.inner_device, netns.get(), endpoint.mac));
+  messages.push_back(new_veth(device, endpoint.inner_device, netns.get(), mac_of(endpoint)));
   messages.push_back(no_ipv6_autoconfiguration(device));
   messages.push_back(change_link(device, change));
   messages.push_back(change_link(device, {.up = true}));
@@ -278,10 +296,12 @@ void remove_links(const std::vector<Bridge>& bridges, const std::vector<Endpoint
   // Any number nobody else uses; ours only ever marks links about to go.
   constexpr std::uint32_t kDoomed = 0x73746b00;
   std::vector<std::string> devices;
+  devices.reserve(endpoints.size() + bridges.size());
   for (const Endpoint& endpoint : endpoints) devices.push_back(endpoint.device);
   for (const Bridge& bridge : bridges) devices.push_back(bridge.device);
   NetlinkSocket& socket = NetlinkSocket::current(NETLINK_ROUTE);
   std::vector<Message> marks;
+  marks.reserve(devices.size());
   for (const std::string& device : devices) {
     marks.push_back(change_link(device, {.group = kDoomed}));
   }

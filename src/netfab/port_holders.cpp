@@ -23,9 +23,10 @@ bool same_number(Protocol a, std::uint16_t a_port, Protocol b, std::uint16_t b_p
   return a == b && a_port == b_port;
 }
 
-// The family a published port listens on; a v6 host address may lead to a v4 container (by relay).
-base::Family family_of(const PublishedPort& port) {
-  return port.host_address ? port.host_address->family : port.target.family;
+// A port published without an address is taken on both families, whatever its container has: a
+// relay carries the other one.
+bool listens_on(const PublishedPort& port, base::Family family) {
+  return !port.host_address || port.host_address->family == family;
 }
 
 bool is_any(const PublishedPort& port) {
@@ -36,14 +37,14 @@ bool collides(const PublishedPort& port, const Listener& listener) {
   if (!same_number(port.protocol, port.host_port, listener.protocol, listener.port)) return false;
   const bool both =
       listener.address.is_unspecified() && !listener.address.is_v4() && !listener.v6_only;
-  if (!both && family_of(port) != listener.address.family) return false;
+  if (!both && !listens_on(port, listener.address.family)) return false;
   return is_any(port) || listener.address.is_unspecified() ||
          *port.host_address == listener.address;
 }
 
 bool collides(const PublishedPort& a, const PublishedPort& b) {
   if (!same_number(a.protocol, a.host_port, b.protocol, b.host_port)) return false;
-  if (family_of(a) != family_of(b)) return false;
+  if (a.host_address && !listens_on(b, a.host_address->family)) return false;
   return is_any(a) || is_any(b) || *a.host_address == *b.host_address;
 }
 
@@ -116,15 +117,13 @@ std::vector<std::pair<std::size_t, std::string>> port_holders(
   }
   if (!conflicts.empty()) {
     std::vector<std::uint32_t> inodes;
+    inodes.reserve(conflicts.size());
     for (const auto& conflict : conflicts) inodes.push_back(conflict.second.inode);
     const std::map<std::uint32_t, Holder> holders = find_holders(inodes);
     for (const auto& [index, listener] : conflicts) {
       const auto at = holders.find(listener.inode);
-      // Our own relay at [::1] serves a published port; it does not stand in its way.
-      if (at != holders.end() && at->second.ours && !listener.address.is_v4() &&
-          listener.address.is_loopback()) {
-        continue;
-      }
+      // A relay of ours serves a published port; whose it is, the tables say.
+      if (at != holders.end() && at->second.ours && listener.v6_only) continue;
       out.emplace(index, describe(holders, listener));
     }
   }

@@ -81,8 +81,9 @@ std::map<std::uint32_t, Holder> find_holders(const std::vector<std::uint32_t>& i
       const auto at = wanted.find(link(fds->path().string()));
       if (at == wanted.end() || out.count(at->second) != 0) continue;
       const std::string name = base::try_read_file(process + "/comm").value_or("");
-      out[at->second] = {static_cast<int>(*pid), std::string(base::trim(name)),
-                         link(process + "/exe") == self};
+      // By name too: a supervisor goes on after the program's file has been replaced.
+      const bool ours = link(process + "/exe") == self || base::trim(name) == "stack-superv";
+      out[at->second] = {static_cast<int>(*pid), std::string(base::trim(name)), ours};
     }
   }
   return out;

@@ -77,7 +77,6 @@ std::string_view kind_name(Kind kind) {
     case Kind::Bool:
       return "a boolean";
     case Kind::Int:
-      return "a number";
     case Kind::Float:
       return "a number";
     case Kind::String:

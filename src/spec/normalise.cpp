@@ -158,7 +158,7 @@ class Normaliser {
 
   // What depends_on need not say (05-services.md: links, network_mode, volumes_from, ...).
   void implied(Node& service) {
-    const auto depend = [&](std::string name, Place place, bool restart) {
+    const auto depend = [&](const std::string& name, Place place, bool restart) {
       if (service.find("depends_on") == nullptr || !service.find("depends_on")->is_map()) {
         service.set("depends_on", Node::map({}));
       }

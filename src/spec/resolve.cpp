@@ -5,6 +5,13 @@
 #include "base/text.hpp"
 
 namespace spec {
+
+void read_map(const Node& node, std::string_view key, StringMap& out) {
+  const Node* map = node.find(key);
+  if (map == nullptr) return;
+  for (const Node& child : map->children) out[child.key] = child.text;
+}
+
 namespace {
 
 // "db", "web-1", "my.service": what compose takes as a key.

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "spec/node.hpp"
 #include "spec/report.hpp"
@@ -29,6 +30,8 @@ void resolve_mounts(const Node& node, Service& service, Resolving& in);
 void resolve_limits(const Node& node, Service& service, Report& report);
 void resolve_security(const Node& node, Service& service, const std::string& directory,
                       Report& report);
+// A mapping of strings, added to `out`; nothing when the key is absent.
+void read_map(const Node& node, std::string_view key, StringMap& out);
 // What only all services together show: names and ports given twice.
 void check_services(Resolving& in);
 

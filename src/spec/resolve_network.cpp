@@ -4,12 +4,6 @@
 namespace spec {
 namespace {
 
-void read_map(const Node& node, std::string_view key, StringMap& out) {
-  const Node* map = node.find(key);
-  if (map == nullptr) return;
-  for (const Node& child : map->children) out[child.key] = child.text;
-}
-
 bool is_true(const Node& node, std::string_view key) {
   const Node* child = node.find(key);
   return child != nullptr && child->is_true();

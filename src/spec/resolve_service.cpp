@@ -16,12 +16,6 @@ void read_list(const Node& node, std::string_view key, std::vector<std::string>&
   for (const Node& item : list->children) out.push_back(item.text);
 }
 
-void read_map(const Node& node, std::string_view key, StringMap& out) {
-  const Node* map = node.find(key);
-  if (map == nullptr) return;
-  for (const Node& child : map->children) out[child.key] = child.text;
-}
-
 void read_words(const Node& node, std::string_view key,
                 std::optional<std::vector<std::string>>& out) {
   const Node* list = node.find(key);

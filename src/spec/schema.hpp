@@ -36,6 +36,8 @@ enum class Type : std::uint8_t {
 };
 
 enum class Effect : std::uint8_t { Yes, None };
+inline constexpr Effect kYes = Effect::Yes;
+inline constexpr Effect kNone = Effect::None;
 
 struct Object;
 using ObjectRef = const Object& (*)();

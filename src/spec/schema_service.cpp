@@ -4,9 +4,6 @@
 namespace spec {
 namespace {
 
-constexpr Effect kYes = Effect::Yes;
-constexpr Effect kNone = Effect::None;
-
 const Object& healthcheck_object() {
   static const Object object("a healthcheck", {
                                                   {"disable", Type::Bool, kYes},

@@ -4,9 +4,6 @@
 namespace spec {
 namespace {
 
-constexpr Effect kYes = Effect::Yes;
-constexpr Effect kNone = Effect::None;
-
 const Object& ipam_config_object() {
   static const Object object("an ipam pool", {
                                                  {"aux_addresses", Type::Mapping},

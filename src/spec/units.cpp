@@ -104,7 +104,7 @@ std::optional<std::int64_t> parse_bytes(std::string_view text) {
     rest.remove_prefix(1);
     if (base::starts_with(rest, "i")) rest.remove_prefix(1);
   }
-  if (rest != "" && rest != "b") return {};
+  if (!rest.empty() && rest != "b") return {};
   const double value = *number * scale;
   if (value > 9.2e18) return {};
   return static_cast<std::int64_t>(value);

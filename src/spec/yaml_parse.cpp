@@ -62,15 +62,13 @@ class Builder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     Node node = Node::string(value, at(mark));
-    if (tag == "?") {
+    if (tag == "?" || tag == "tag:yaml.org,2002:int" || tag == "tag:yaml.org,2002:float" ||
+        tag == "tag:yaml.org,2002:bool" || tag == "tag:yaml.org,2002:null") {
       resolve_plain(value, node);
     } else if (tag == "!reset") {
       node.tag = Tag::Reset;
     } else if (tag == "!override") {
       node.tag = Tag::Override;
-      resolve_plain(value, node);
-    } else if (tag == "tag:yaml.org,2002:int" || tag == "tag:yaml.org,2002:float" ||
-               tag == "tag:yaml.org,2002:bool" || tag == "tag:yaml.org,2002:null") {
       resolve_plain(value, node);
     } else if (tag != "!" && !base::starts_with(tag, "tag:yaml.org,2002:str") && !tag.empty()) {
       bad_tag(tag, at(mark));

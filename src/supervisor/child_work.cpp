@@ -18,7 +18,7 @@ ChildWork::~ChildWork() {
   }
 }
 
-void ChildWork::run(std::function<void()> work, base::Duration deadline,
+void ChildWork::run(const std::function<void()>& work, base::Duration deadline,
                     std::function<void(const std::string&)> done) {
   auto [reader, writer] = base::sys::pipe(O_NONBLOCK);
   const pid_t pid = ::fork();

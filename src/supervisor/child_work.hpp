@@ -19,7 +19,7 @@ class ChildWork {
   ChildWork& operator=(const ChildWork&) = delete;
 
   // Forks; the child runs `work` and ends. `done` gets an empty text or what went wrong.
-  void run(std::function<void()> work, base::Duration deadline,
+  void run(const std::function<void()>& work, base::Duration deadline,
            std::function<void(const std::string& error)> done);
   [[nodiscard]] bool idle() const { return jobs_.empty(); }
 

@@ -84,8 +84,7 @@ Client Client::start(const base::ProjectPaths& paths) {
 
 ApplyResult Client::apply(const planner::Plan& plan, const ApplyOptions& options,
                           const executor::OnEvent& on_event, int interrupt_fd) {
-  nlohmann::json request{
-      {"op", "apply"}, {"plan", plan}, {"wait", options.wait}, {"timeout", options.timeout}};
+  nlohmann::json request{{"op", "apply"}, {"plan", plan}};
   request["stop_timeout"] = options.stop_timeout;
   send_frame(socket_.get(), request);
   bool interrupted = false;

@@ -15,8 +15,6 @@
 namespace supervisor {
 
 struct ApplyOptions {
-  bool wait = false;  // until every container started is running and, with a health check, healthy
-  base::Duration timeout{0};                   // of the wait; 0: none
   std::optional<base::Duration> stop_timeout;  // -t: instead of each container's grace period
 };
 

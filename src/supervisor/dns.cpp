@@ -243,9 +243,9 @@ struct Dns::Impl {
     return out;
   }
 
-  void forward(ClientDns& c, DnsBytes message, const DnsQuery& query,
+  void forward(ClientDns& c, const DnsBytes& message, const DnsQuery& query,
                const std::vector<DnsServer>& servers, DnsForwarder::Transport transport,
-               Reply reply) {
+               const Reply& reply) {
     const auto failure = [query](const DnsBytes& asked) {
       return build_dns_answer(asked, query, {DnsCode::ServFail, {}, {}, 0}, 65535);
     };

@@ -163,7 +163,8 @@ class Keeper {
     const base::Duration now = base::sys::monotonic_now();
     quick_deaths_ = now - started_at_ < std::chrono::seconds(2) ? quick_deaths_ + 1 : 0;
     // At once as a rule; one that cannot live is not started a thousand times a second.
-    restart_delay_ms_ = quick_deaths_ < 8 ? 1 : std::min(50 << std::min(quick_deaths_ - 8, 6U), 1000);
+    restart_delay_ms_ =
+        quick_deaths_ < 8 ? 1 : std::min(50 << std::min(quick_deaths_ - 8, 6U), 1000);
     started_at_ = now;
     supervisor_ = spawn_self(kSupervisorName, paths_, theirs.get(), client.get());
     socket_ = std::move(ours);

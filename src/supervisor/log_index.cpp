@@ -48,7 +48,7 @@ void prune_segments(const std::string& dir, unsigned keep) {
   for (const std::string& file : base::list_dir(dir)) {
     for (const std::string_view kind : std::array<std::string_view, 2>{"out", "err"}) {
       const auto number = segment_number(file, kind);
-      if (number && *number < oldest) base::remove_file(dir + "/" + file);
+      if (number && *number < oldest) base::remove_file(base::cat(dir, "/", file));
     }
   }
 }

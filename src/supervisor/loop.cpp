@@ -69,7 +69,8 @@ void Loop::run() {
         ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
     if (n < 0 && errno != EINTR) base::throw_errno("epoll_wait");
     for (int i = 0; i < n && !stopped_; ++i) {
-      const auto at = watches_.find(events[static_cast<std::size_t>(i)].data.u64);
+      const Id id = events[static_cast<std::size_t>(i)].data.u64;  // copied: epoll_event is packed
+      const auto at = watches_.find(id);
       if (at == watches_.end()) continue;  // removed by an earlier callback of this round
       const std::shared_ptr<Watch> watch = at->second;
       watch->callback(events[static_cast<std::size_t>(i)].events);

@@ -6,7 +6,9 @@
 #include <cctype>
 
 #include "base/files.hpp"
+#include "base/process.hpp"
 #include "base/text.hpp"
+#include "executor/container_state.hpp"
 #include "executor/world.hpp"
 
 namespace supervisor {
@@ -43,30 +45,35 @@ void Names::refresh() {
   }
 }
 
-const Names::Table& Names::foreign(const std::string& network) {
+const Names::Foreign& Names::foreign(const std::string& network) {
   Foreign& known = foreign_[network];
   struct stat info {};
   const std::string file = base::cat(roots_.networks(), "/", network, ".json");
   if (::stat(file.c_str(), &info) != 0) {
     known = {};
-    return known.names;
+    return known;
   }
   const std::int64_t stamp = info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec +
                              static_cast<std::int64_t>(info.st_ino);
-  if (stamp == known.stamp) return known.names;
+  if (stamp == known.stamp) return known;
   known.stamp = stamp;
   known.names.clear();
   const auto record = executor::read_network(roots_, network);
-  if (!record) return known.names;
+  if (!record) return known;
   for (const auto& lease : record->leases) {
     if (lease.project == project_) continue;
     for (const std::string& alias : lease.aliases) {
-      for (const base::IpAddress& address : lease.addresses) {
-        add(known.names[lower(alias)], address);
-      }
+      known.names[lower(alias)].push_back({lease.project, lease.container, lease.addresses});
     }
   }
-  return known.names;
+  return known;
+}
+
+// A lease outlives its container's end, so that the address is there when it starts again.
+bool Names::runs(const Neighbour& neighbour) const {
+  const auto state =
+      executor::read_state(base::ProjectPaths(roots_, neighbour.project), neighbour.container);
+  return state && state->process.pid > 0 && base::is_alive(state->process);
 }
 
 std::vector<base::IpAddress> Names::resolve(const std::string& container, const std::string& name) {
@@ -86,9 +93,12 @@ std::vector<base::IpAddress> Names::resolve(const std::string& container, const 
         for (const base::IpAddress& address : at->second) add(out, address);
       }
     }
-    const Table& others = foreign(network);
-    if (const auto at = others.find(wanted); at != others.end()) {
-      for (const base::IpAddress& address : at->second) add(out, address);
+    const Foreign& others = foreign(network);
+    if (const auto at = others.names.find(wanted); at != others.names.end()) {
+      for (const Neighbour& neighbour : at->second) {
+        if (!runs(neighbour)) continue;
+        for (const base::IpAddress& address : neighbour.addresses) add(out, address);
+      }
     }
   }
   return out;

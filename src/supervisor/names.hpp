@@ -1,5 +1,7 @@
 // Names: who answers to a name on which network. Containers of this stack from memory, those of
-// other stacks on shared networks from the networks' records. Only running containers resolve.
+// other stacks on shared networks from the networks' records. Only running containers resolve;
+// whether one of another stack runs is asked of the kernel each time, for its supervisor may be
+// dead too.
 #pragma once
 
 #include <functional>
@@ -31,12 +33,17 @@ class Names {
 
  private:
   using Table = std::map<std::string, std::vector<base::IpAddress>>;  // alias → addresses
+  struct Neighbour {
+    std::string project, container;
+    std::vector<base::IpAddress> addresses;
+  };
   struct Foreign {
-    std::int64_t stamp = -1;  // modification time and size of the record it was read from
-    Table names;
+    std::int64_t stamp = -1;  // modification time and inode of the record it was read from
+    std::map<std::string, std::vector<Neighbour>> names;  // by alias
   };
   void refresh();
-  const Table& foreign(const std::string& network);
+  const Foreign& foreign(const std::string& network);
+  [[nodiscard]] bool runs(const Neighbour& neighbour) const;
 
   base::Roots roots_;
   std::string project_;

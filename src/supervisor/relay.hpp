@@ -1,6 +1,6 @@
-// Relay: carries [::1]:port of the host to a container, for there is no route_localnet for v6. Also
-// for v4-only targets behind v6 host addresses. Non-blocking splice in both directions, udp by
-// datagram, on the loop.
+// Relay: carries what the kernel's translation cannot: [::1]:port of the host, for there is no
+// route_localnet for v6, and v6 addresses of the host that lead to a container without one.
+// Non-blocking splice in both directions, udp by datagram, on the loop.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ class Relay {
   // bound is returned with its errno, the rest works.
   struct Listen {
     netfab::Protocol protocol = netfab::Protocol::Tcp;
-    base::IpAddress address;  // ::1
+    base::IpAddress address;  // v6; unspecified: every one of the host
     std::uint16_t port = 0;
     base::IpAddress target;
     std::uint16_t target_port = 0;

@@ -19,8 +19,8 @@ namespace {
 
 // A connection takes six descriptors.
 constexpr std::size_t kMaxConnections = 256;
-constexpr std::size_t kPiece = 64U << 10U;   // a pipe's size
-constexpr std::size_t kRound = 512U << 10U;  // so much a direction and round of the loop
+constexpr std::size_t kPiece = 64U << 10U;        // a pipe's size
+constexpr std::size_t kRoundBytes = 512U << 10U;  // so much a direction and round of the loop
 constexpr base::Duration kPause = std::chrono::milliseconds(200);
 
 // Bytes on their way from one socket to the other. The pipe is filled only when it is empty, so a
@@ -140,7 +140,7 @@ class Tcp final : public RelayListener {
   // False: one of the two is broken.
   static bool pump(Direction& way, const base::Fd& from, const base::Fd& to) {
     std::size_t moved = 0;
-    while (moved < kRound) {
+    while (moved < kRoundBytes) {
       if (way.held == 0) {
         if (way.ended) break;
         const ssize_t n = ::splice(from.get(), nullptr, way.pipe_in.get(), nullptr, kPiece,

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,12 @@ class Udp final : public RelayListener {
         target_(socket_address(listen.target, listen.target_port)),
         socket_(bound_socket(listen, SOCK_DGRAM)),
         buffer_(kLargest) {
+    // On every address: an answer must come from the one that was asked.
+    const int on = 1;
+    if (!listen.address.is_v4() &&
+        ::setsockopt(socket_.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on) != 0) {
+      base::throw_errno("setsockopt", listen.address.str());
+    }
     watch_ = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { on_client(); });
   }
   ~Udp() override {
@@ -40,8 +47,11 @@ class Udp final : public RelayListener {
   Udp& operator=(const Udp&) = delete;
 
  private:
+  // The address of ours that a client sent to; empty when the socket has only one.
+  using Local = std::optional<in6_pktinfo>;
   struct Session {
     SocketAddress peer;
+    Local local;
     base::Fd socket;
     Loop::Id watch = 0;
     Loop::Id timer = 0;
@@ -51,11 +61,10 @@ class Udp final : public RelayListener {
   void on_client() {
     for (int i = 0; i < kDatagramsARound; ++i) {
       SocketAddress peer;
-      peer.length = sizeof peer.storage;
-      const ssize_t n = ::recvfrom(socket_.get(), buffer_.data(), buffer_.size(), 0,
-                                   reinterpret_cast<sockaddr*>(&peer.storage), &peer.length);
+      Local local;
+      const ssize_t n = receive(peer, local);
       if (n < 0) return;
-      if (const Session* session = session_of(peer)) {
+      if (const Session* session = session_of(peer, local)) {
         // Lost when the target is not there or slow, as any datagram.
         (void)::send(session->socket.get(), buffer_.data(), static_cast<std::size_t>(n),
                      MSG_NOSIGNAL);
@@ -63,8 +72,50 @@ class Udp final : public RelayListener {
     }
   }
 
-  Session* session_of(const SocketAddress& peer) {
-    const std::string key(reinterpret_cast<const char*>(&peer.storage), peer.length);
+  ssize_t receive(SocketAddress& peer, Local& local) {
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control;
+    iovec data{buffer_.data(), buffer_.size()};
+    msghdr message{};
+    message.msg_name = &peer.storage;
+    message.msg_namelen = sizeof peer.storage;
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t n = ::recvmsg(socket_.get(), &message, 0);
+    if (n < 0) return n;
+    peer.length = message.msg_namelen;
+    const cmsghdr* info = CMSG_FIRSTHDR(&message);
+    if (info != nullptr && info->cmsg_level == IPPROTO_IPV6 && info->cmsg_type == IPV6_PKTINFO) {
+      std::memcpy(&local.emplace(), CMSG_DATA(info), sizeof(in6_pktinfo));
+    }
+    return n;
+  }
+
+  void answer(const Session& session, std::size_t size) {
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control{};
+    iovec data{buffer_.data(), size};
+    SocketAddress peer = session.peer;
+    msghdr message{};
+    message.msg_name = &peer.storage;
+    message.msg_namelen = peer.length;
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    if (session.local) {
+      message.msg_control = control.data();
+      message.msg_controllen = control.size();
+      cmsghdr* info = CMSG_FIRSTHDR(&message);
+      info->cmsg_level = IPPROTO_IPV6;
+      info->cmsg_type = IPV6_PKTINFO;
+      info->cmsg_len = CMSG_LEN(sizeof(in6_pktinfo));
+      std::memcpy(CMSG_DATA(info), &*session.local, sizeof(in6_pktinfo));
+    }
+    (void)::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+  }
+
+  Session* session_of(const SocketAddress& peer, const Local& local) {
+    std::string key(reinterpret_cast<const char*>(&peer.storage), peer.length);
+    if (local) key.append(reinterpret_cast<const char*>(&local->ipi6_addr), sizeof(in6_addr));
     const base::Duration now = base::sys::monotonic_now();
     if (const auto at = sessions_.find(key); at != sessions_.end()) {
       at->second.used = now;
@@ -77,6 +128,7 @@ class Udp final : public RelayListener {
     }
     Session session;
     session.peer = peer;
+    session.local = local;
     session.used = now;
     session.socket =
         base::Fd(::socket(target_.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -98,8 +150,7 @@ class Udp final : public RelayListener {
       const ssize_t n = ::recv(session.socket.get(), buffer_.data(), buffer_.size(), 0);
       if (n < 0) return;
       session.used = base::sys::monotonic_now();
-      (void)::sendto(socket_.get(), buffer_.data(), static_cast<std::size_t>(n), MSG_NOSIGNAL,
-                     session.peer.get(), session.peer.length);
+      answer(session, static_cast<std::size_t>(n));
     }
   }
 
@@ -117,7 +168,7 @@ class Udp final : public RelayListener {
     loop_.remove(session.watch);
     loop_.remove(session.timer);
   }
-  void drop(std::string key) {
+  void drop(const std::string& key) {
     const auto at = sessions_.find(key);
     if (at == sessions_.end()) return;
     forget(at->second);

@@ -1,5 +1,6 @@
 // The supervisor as Actuator: what each kind of step does to the kernel and to the records.
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +23,29 @@ namespace supervisor {
 
 using planner::Action;
 using planner::Kind;
+
+namespace {
+
+// Every endpoint that the plan knows of on `network`; those that stay are on other networks.
+std::vector<netfab::Endpoint> links_on(const planner::Plan& plan, const std::string& network) {
+  std::vector<netfab::Endpoint> out;
+  for (const auto* list : {&plan.removed, &plan.desired.containers}) {
+    for (const planner::Container& container : *list) {
+      for (const planner::EndpointSpec& endpoint : container.endpoints) {
+        if (endpoint.network == network) out.push_back(endpoint.link);
+      }
+    }
+  }
+  return out;
+}
+
+bool removes_network(const planner::Plan& plan, const std::string& network) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const planner::Step& step) {
+    return step.kind == Kind::Network && step.action == Action::Remove && step.target == network;
+  });
+}
+
+}  // namespace
 
 void Supervisor::begin(const planner::Step& step, Done done) {
   try {
@@ -61,7 +85,11 @@ void Supervisor::step_network(const planner::Step& step, const Done& done) {
   const base::Fd lock = executor::lock_networks(paths_.roots);
   if (step.action == Action::Remove) {
     const auto record = executor::read_network(paths_.roots, step.target);
-    if (record) netfab::remove_bridge(record->bridge);
+    // The links by name, too: a socket that still waits for an answer of its dead peer keeps a
+    // network namespace, and the link in it, for minutes after its last process.
+    std::vector<netfab::Bridge> bridges;
+    if (record) bridges.push_back(record->bridge);
+    netfab::remove_links(bridges, links_on(current_->plan, step.target));
     executor::forget_network(paths_.roots, step.target);
     done({});
     return;
@@ -90,9 +118,11 @@ void Supervisor::step_endpoint(const planner::Step& step, const Done& done) {
   const netfab::Endpoint* link = current_->plan.endpoint(step);
   const std::string container = step.target.substr(0, step.target.find('/'));
   if (step.action == Action::Remove) {
-    // The pair dies with the namespace: only an endpoint whose container stays is taken away by
-    // hand.
-    if (link != nullptr && netfab::is_netns(link->netns)) netfab::remove_endpoint(*link);
+    // A network that goes as well takes all its links along at once.
+    const std::string network = step.target.substr(step.target.find('/') + 1);
+    if (link != nullptr && !removes_network(current_->plan, network)) {
+      netfab::remove_endpoint(*link);
+    }
     done({});
     return;
   }
@@ -123,30 +153,92 @@ void Supervisor::attach_dns(const planner::Container& container) {
 void Supervisor::step_ports(const planner::Step& step, const Done& done) {
   if (step.action == Action::Remove) {
     netfab::remove_ports(paths_.ports_table);
+    published_.clear();
     publish({});
     done({});
     return;
   }
   netfab::ensure_ports(paths_.ports_table, current_->plan.ports, paths_.project);
+  published_ = current_->plan.ports;
+  std::sort(published_.begin(), published_.end());
   publish(current_->plan.ports);
   done({});
 }
 
-// The kernel's rules do not reach [::1]; a listener of ours does.
+// Where the kernel's translation does not lead: [::1], and all of v6 when the container has only v4
+// (a port published without an address, or at [::], answers on both families all the same).
 void Supervisor::publish(const std::vector<netfab::PublishedPort>& ports) {
   std::vector<Relay::Listen> listens;
-  base::IpAddress loopback{base::Family::V6, {}};
+  const base::IpAddress every{base::Family::V6, {}};
+  base::IpAddress loopback = every;
   loopback.bytes[15] = 1;
   for (const netfab::PublishedPort& port : ports) {
-    if (port.host_address && *port.host_address != loopback) continue;
-    const auto same = [&port](const Relay::Listen& listen) {
-      return listen.port == port.host_port && listen.protocol == port.protocol;
-    };
-    if (std::any_of(listens.begin(), listens.end(), same)) continue;
-    listens.push_back({port.protocol, loopback, port.host_port, port.target, port.target_port});
+    const base::IpAddress wished = port.host_address.value_or(every);
+    if (wished.is_v4()) continue;
+    base::IpAddress address = wished;
+    if (!port.target.is_v4()) {
+      // The kernel serves the other addresses, and shows the container who calls.
+      if (!wished.is_unspecified() && wished != loopback) continue;
+      address = loopback;
+    } else if (!port.host_address) {
+      const bool both = std::any_of(ports.begin(), ports.end(), [&port](const auto& other) {
+        return !other.host_address && !other.target.is_v4() && other.protocol == port.protocol &&
+               other.host_port == port.host_port;
+      });
+      if (both) continue;
+    }
+    listens.push_back({port.protocol, address, port.host_port, port.target, port.target_port});
   }
   for (const auto& [listen, error] : relay_.set(listens)) {
-    base::log::warn(base::cat("[::1]:", listen.port, " is not served: ", base::errno_text(error)));
+    base::log::warn(base::cat("[", listen.address.str(), "]:", listen.port,
+                              " is not served: ", base::errno_text(error)));
+  }
+}
+
+// A flushed firewall cuts nobody for longer than it takes us to wake up. (A table that we own could
+// not be flushed at all, but one of a network has several masters, and older kernels cannot.)
+void Supervisor::watch_tables() {
+  try {
+    tables_.emplace();
+    loop_.watch(tables_->fd(), EPOLLIN, [this](std::uint32_t) {
+      if (!tables_->changed()) return;
+      tables_changed_ = true;
+      if (!runner_) mend_tables();
+    });
+  } catch (const base::Error& error) {
+    base::log::warn(error.what());
+  }
+}
+
+// What a plan of ours replaced looks the same from here; it is looked at behind the plan's back.
+void Supervisor::mend_tables_later() {
+  if (!tables_changed_) return;
+  loop_.after(std::chrono::milliseconds(200), [this] {
+    if (tables_changed_ && !runner_) mend_tables();
+  });
+}
+
+void Supervisor::mend_tables() {
+  tables_changed_ = false;
+  try {
+    const base::Fd lock = executor::lock_networks(paths_.roots);
+    const std::vector<netfab::Bridge> bridges = netfab::observe_links().bridges;
+    for (const planner::Network& network : intent_.networks) {
+      const netfab::Bridge& wished = network.bridge;
+      const auto at = std::find_if(bridges.begin(), bridges.end(), [&](const auto& bridge) {
+        return bridge.device == wished.device;
+      });
+      if (at == bridges.end() || at->table == wished.table) continue;
+      base::log::warn(base::cat("nft table ", wished.table, " of network ", network.name,
+                                " was changed by somebody else: made again"));
+      netfab::ensure_bridge(wished);
+    }
+    if (netfab::observe_ports(paths_.ports_table) == published_) return;
+    base::log::warn(
+        base::cat("nft table ", paths_.ports_table, " was changed by somebody else: made again"));
+    netfab::ensure_ports(paths_.ports_table, published_, paths_.project);
+  } catch (const base::Error& error) {
+    base::log::warn(error.what());
   }
 }
 
@@ -215,8 +307,7 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
   done({});
 }
 
-// ---- records
-// -------------------------------------------------------------------------------------
+// ---- records ----
 
 // Writes down the subnets and addresses that the plan gives out, all at once and under one lock,
 // before anything is made. Throws when somebody else was given one of them meanwhile: the plan is
@@ -303,8 +394,16 @@ void Supervisor::write_intent(const planner::Plan& plan) {
   planner::DesiredState intent = makes_something(plan) ? plan.desired : intent_;
   if (!makes_something(plan)) {
     std::erase_if(intent.containers, [this](const planner::Container& container) {
-      return !containers_.contains(container.name);
+      return !containers_.contains(container.name) &&
+             !base::exists(paths_.container_run(container.name));
     });
+  }
+  // Also those that got no further than their network: nothing else knows of them.
+  for (const planner::Container& container : intent_.containers) {
+    if (intent.container(container.name) == nullptr && !containers_.contains(container.name) &&
+        base::exists(paths_.container_run(container.name))) {
+      intent.containers.push_back(container);
+    }
   }
   for (const auto& [name, container] : containers_) {
     if (intent.container(name) == nullptr) intent.containers.push_back(container->spec());

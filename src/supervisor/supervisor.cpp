@@ -1,6 +1,7 @@
 #include "supervisor/supervisor.hpp"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -37,7 +38,7 @@ Supervisor::Supervisor(base::ProjectPaths paths, base::Fd keeper, base::Fd lock)
             keeper_,
             logs_,
             work_,
-            [this](const std::string& name) { on_changed(name); }},
+            [this](const std::string& /*container*/) { on_changed(); }},
       names_(paths_.roots, paths_.project, [this] {
         std::vector<Names::Member> out;
         for (const auto& [name, container] : containers_) {
@@ -66,6 +67,7 @@ void Supervisor::run(base::Fd first) {
       },
       [this](Control::ClientId) { leave_if_idle(); });
   keeper_watch_ = loop_.watch(keeper_.fd(), EPOLLIN, [this](std::uint32_t) { on_keeper(); });
+  watch_tables();
   if (first) control_->adopt(std::move(first));
   empty_trash();
   leave_if_idle();
@@ -98,7 +100,8 @@ void Supervisor::adopt_all() {
     Container& container = member(spec);
     container.adopt(std::move(*as_written), std::move(inventory.held[name]), exits);
   }
-  publish(netfab::observe_ports(paths_.ports_table));
+  published_ = netfab::observe_ports(paths_.ports_table);
+  publish(published_);
   names_.invalidate();
 }
 
@@ -141,19 +144,17 @@ bool Supervisor::has_healthcheck(const std::string& container) {
   return check && !check->disabled;
 }
 
-void Supervisor::on_changed(const std::string& container) {
+void Supervisor::on_changed() {
   names_.invalidate();
   if (runner_) {
     loop_.soon([this] {
       if (runner_) runner_->poke();
     });
   }
-  if (waiting_.contains(container)) loop_.soon([this] { check_wait(); });
   leave_if_idle();
 }
 
-// ---- requests
-// ------------------------------------------------------------------------------------
+// ---- requests ----
 
 void Supervisor::on_request(Control::ClientId client, const nlohmann::json& request) {
   const std::string op = request.value("op", "");
@@ -162,8 +163,6 @@ void Supervisor::on_request(Control::ClientId client, const nlohmann::json& requ
     wanted.client = client;
     try {
       request.at("plan").get_to(wanted.plan);
-      wanted.wait = request.value("wait", false);
-      base::read_field(request, "timeout", wanted.timeout);
       base::read_field(request, "stop_timeout", wanted.stop_timeout);
     } catch (const nlohmann::json::exception& error) {
       control_->send(client, {{"end", true}, {"ok", false}, {"error", error.what()}});
@@ -174,11 +173,6 @@ void Supervisor::on_request(Control::ClientId client, const nlohmann::json& requ
   } else if (op == "cancel") {
     if (current_ && current_->client == client) {
       if (runner_) runner_->cancel();
-      if (!waiting_.empty()) {
-        waiting_.clear();
-        waited_ok_ = false;
-        check_wait();
-      }
     }
   } else if (op == "stdin") {
     const auto at = containers_.find(request.value("container", ""));
@@ -222,8 +216,7 @@ void Supervisor::begin_plan() {
 void Supervisor::send_event(const executor::StepEvent& event) {
   if (event.phase == Phase::Failed) base::log::error(base::cat(event.target, ": ", event.text));
   executor::StepEvent out = event;
-  if (out.kind == planner::Kind::Container &&
-      (out.phase == Phase::Failed || out.phase == Phase::Skipped) && out.hint.empty()) {
+  if (out.kind == planner::Kind::Container && out.phase == Phase::Failed && out.hint.empty()) {
     out.hint = with_log(out.target, {}).hint;
   }
   if (control_ && current_) control_->send(current_->client, out);
@@ -237,14 +230,21 @@ executor::StepResult Supervisor::with_log(const std::string& container,
   return result;
 }
 
+std::string Supervisor::last_words(const std::string& container) {
+  const std::string lines = LogReader::last_lines(paths_.log_dir(container), 10);
+  return lines.empty() ? lines : base::cat("last lines of the log of ", container, ":\n", lines);
+}
+
 void Supervisor::plan_ended(bool ok) {
   runner_.reset();
+  mend_tables_later();
   std::erase_if(containers_, [this](const auto& entry) {
     return !base::exists(paths_.record(entry.first)) && !entry.second->active();
   });
   names_.invalidate();
   try {
-    if (current_->plan.forget && containers_.empty()) {
+    // One that was cancelled or failed half-way has left something: `down` must still find it.
+    if (ok && current_->plan.forget && containers_.empty()) {
       forget_intent();
     } else if (!current_->plan.empty()) {
       write_intent(current_->plan);
@@ -254,92 +254,14 @@ void Supervisor::plan_ended(bool ok) {
     answer(false, false, error.what());
     return;
   }
-  if (!current_->wait || !ok) {
-    answer(ok, false, {});
-    return;
-  }
-  waited_ok_ = true;
-  for (const planner::Container& container : current_->plan.desired.containers) {
-    if (containers_.contains(container.name)) {
-      waiting_.emplace(container.name, base::sys::monotonic_now());
-    }
-  }
-  if (current_->timeout.count() > 0) {
-    wait_timer_ = loop_.after(current_->timeout, [this] {
-      wait_timer_ = 0;
-      waited_ok_ = false;
-      for (const auto& [name, since] : waiting_) {
-        send_event({"container/" + name,
-                    planner::Kind::Container,
-                    planner::Action::Start,
-                    name,
-                    Phase::Failed,
-                    "not healthy in time",
-                    {},
-                    base::sys::monotonic_now() - since});
-      }
-      waiting_.clear();
-      check_wait();
-    });
-  }
-  for (const auto& [name, since] : waiting_) {
-    if (has_healthcheck(name) && find(name)->health != planner::Health::Healthy) {
-      send_event({"container/" + name,
-                  planner::Kind::Container,
-                  planner::Action::Start,
-                  name,
-                  Phase::Waiting,
-                  base::cat(name, " to be healthy"),
-                  {},
-                  {}});
-    }
-  }
-  check_wait();
-}
-
-void Supervisor::check_wait() {
-  if (!current_ || runner_) return;
-  for (auto at = waiting_.begin(); at != waiting_.end();) {
-    const std::string name = at->first;
-    const planner::ActualContainer* state = find(name);
-    executor::StepEvent event{"container/" + name,
-                              planner::Kind::Container,
-                              planner::Action::Start,
-                              name,
-                              Phase::Done,
-                              {},
-                              {},
-                              base::sys::monotonic_now() - at->second};
-    if (state == nullptr) {
-      event.phase = Phase::Failed;
-      event.text = "is gone";
-    } else if (state->status == ContainerStatus::Exited) {
-      event.text = base::cat("exited (", state->exit.code, ")");
-      if (!state->exit.known || state->exit.code != 0) event.phase = Phase::Failed;
-    } else if (state->health == planner::Health::Unhealthy) {
-      event.phase = Phase::Failed;
-      event.text = state->error.empty() ? "is unhealthy"
-                                        : base::cat("is unhealthy: ", base::trim(state->error));
-    } else if (state->status == ContainerStatus::Running &&
-               (!has_healthcheck(name) || state->health == planner::Health::Healthy)) {
-      event.text = has_healthcheck(name) ? "Healthy" : "Running";
-    } else {
-      ++at;
-      continue;
-    }
-    waited_ok_ = waited_ok_ && event.phase == Phase::Done;
-    send_event(event);
-    at = waiting_.erase(at);
-  }
-  if (waiting_.empty()) answer(waited_ok_, false, {});
+  answer(ok, false, {});
 }
 
 void Supervisor::answer(bool ok, bool stale, const std::string& error) {
-  loop_.remove(wait_timer_);
-  wait_timer_ = 0;
   control_->send(current_->client, {{"end", true}, {"ok", ok}, {"stale", stale}, {"error", error}});
   current_.reset();
   empty_trash();
+  ::malloc_trim(0);  // a plan is large and rare: at rest we keep what the containers need
   loop_.soon([this] { next_request(); });
 }
 
@@ -358,8 +280,7 @@ void Supervisor::leave_if_idle() {
   });
 }
 
-// ---- entry
-// ---------------------------------------------------------------------------------------
+// ---- entry ----
 
 namespace {
 

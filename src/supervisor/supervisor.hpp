@@ -12,6 +12,7 @@
 
 #include "base/paths.hpp"
 #include "executor/runner.hpp"
+#include "netfab/table_watch.hpp"
 #include "supervisor/child_work.hpp"
 #include "supervisor/container.hpp"
 #include "supervisor/control.hpp"
@@ -35,25 +36,23 @@ class Supervisor final : public executor::Actuator {
   void begin(const planner::Step& step, std::function<void(executor::StepResult)> done) override;
   const planner::ActualContainer* find(const std::string& container) override;
   bool has_healthcheck(const std::string& container) override;
+  std::string last_words(const std::string& container) override;
 
  private:
   using Done = std::function<void(executor::StepResult)>;
   struct Request {
     Control::ClientId client = 0;
     planner::Plan plan;
-    bool wait = false;
-    base::Duration timeout{0};
     std::optional<base::Duration> stop_timeout;
   };
 
   void adopt_all();
   void on_request(Control::ClientId client, const nlohmann::json& request);
   void on_keeper();
-  void on_changed(const std::string& container);
+  void on_changed();
   void next_request();
   void begin_plan();
   void plan_ended(bool ok);
-  void check_wait();
   void answer(bool ok, bool stale, const std::string& error);
   void send_event(const executor::StepEvent& event);
   void leave_if_idle();
@@ -68,6 +67,9 @@ class Supervisor final : public executor::Actuator {
   void reserve(const planner::DesiredState& desired);
   void release_leases(const std::string& container);
   void publish(const std::vector<netfab::PublishedPort>& ports);
+  void watch_tables();
+  void mend_tables_later();
+  void mend_tables();
   void attach_dns(const planner::Container& container);
   static bool makes_something(const planner::Plan& plan);
   void write_intent(const planner::Plan& plan);
@@ -92,14 +94,16 @@ class Supervisor final : public executor::Actuator {
   Names names_;
   std::unique_ptr<Dns> dns_;
   std::set<std::string> dns_attached_;
+  std::vector<netfab::PublishedPort> published_;  // sorted
+  std::optional<netfab::TableWatch> tables_;
+  bool tables_changed_ = false;
   std::unique_ptr<Control> control_;
   planner::DesiredState intent_;
   std::deque<Request> requests_;
   std::optional<Request> current_;
   std::unique_ptr<executor::Runner> runner_;
-  std::map<std::string, base::Duration> waiting_;  // containers `--wait` waits for → since
-  Loop::Id wait_timer_ = 0, keeper_watch_ = 0, idle_timer_ = 0;
-  bool waited_ok_ = true, trash_running_ = false, forgotten_ = false;
+  Loop::Id keeper_watch_ = 0, idle_timer_ = 0;
+  bool trash_running_ = false, forgotten_ = false;
 };
 
 }  // namespace supervisor

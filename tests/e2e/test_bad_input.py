@@ -1,7 +1,9 @@
 """What is wrong is named, with its place, by one error; nothing is changed by it."""
 
 import os
+import signal
 import socket
+import subprocess
 
 import harness
 
@@ -52,11 +54,50 @@ class BadInput(harness.Case):
         (self.machine.work / "folder.yaml").mkdir()
         self.assert_fails("-f", "folder.yaml", "config", match=r"folder\.yaml")
 
-    def test_unknown_key_warns_once(self):
-        self.write("compose.yaml", "name: odd\nservices:\n" + GOOD + "    no_such_key: 1\n")
+    def test_keys_without_effect(self):
+        """A key of Compose that has no effect here yet warns once; a key that nobody has is an error."""
+        self.write("compose.yaml", "name: odd\nservices:\n" + GOOD + "    pid: host\n")
         result = self.stack("up", "-d")
-        self.assertEqual(result.err.count("no_such_key"), 1, str(result))
-        self.assertRegex(result.err, r"compose\.yaml:\d+:\d+")
+        self.assertEqual(result.err.count("pid has no effect"), 1, str(result))
+        self.assertRegex(result.err, r"compose\.yaml:\d+:\d+: warning")
+        self.stack("down")
+        self.write("compose.yaml", "name: odd\nservices:\n" + GOOD + "    no_such_key: 1\n")
+        self.assert_fails("up", "-d", match=r"compose\.yaml:\d+:\d+: error: .*no_such_key")
+
+    def test_half_made_and_half_removed(self):
+        """What got no further than its network, and what an interrupted `down` left, is found by the next `down`."""
+        self.write("compose.yaml", f"""
+name: half
+services:
+{GOOD}
+  sick: {{image: host, command: [sleep, "1000"], stop_grace_period: 0s,
+         healthcheck: {{test: ["CMD", "false"], interval: 100ms, retries: 1}}}}
+  a: {{image: host, command: [sleep, "1000"], depends_on: {{sick: {{condition: service_healthy}}}}}}
+  b: {{image: host, command: [sleep, "1000"], depends_on: {{sick: {{condition: service_healthy}}}}}}
+""")
+        self.assert_fails("up", "-d", match=["half-a-1, half-b-1", "half-sick-1 is unhealthy"])
+        self.assert_fails("up", "-d", "a", match="half-sick-1 is unhealthy")  # knows nothing of b
+        self.stack("down")
+        self.assert_no_leaks()
+        self.write("compose.yaml", "name: half\nservices:\n" + GOOD.replace("1s", "600s").replace(
+            '["sleep", "1000"]', '["sh", "-c", "trap : TERM; while :; do sleep 0.05; done"]'))
+        self.stack("up", "-d")
+        down = self.machine.spawn("down", "-t", "2")
+        harness.wait_until(lambda: "Stopping" in down.stdout.readline(), "the stop")
+        down.send_signal(signal.SIGINT)
+        self.assertEqual(down.wait(60), 130)
+        self.assertIn("Network half_default", self.stack("down").err)
+
+    def test_output_that_cannot_be_written(self):
+        self.write("compose.yaml", "name: full\nservices:\n" + GOOD)
+        with open("/dev/full", "w") as full:
+            config = self.machine.spawn("config", stdout=full, stderr=subprocess.PIPE)
+            self.assertIn("standard output", config.communicate(timeout=30)[1])
+        self.assertEqual(config.returncode, 1)
+        closed = subprocess.run(["sh", "-c", f"{harness.STACK} up -d <&- >&- 2>&-"], cwd=self.machine.work,
+                                env=self.machine.env, check=False, timeout=60)
+        self.assertEqual(closed.returncode, 0)
+        self.assertEqual(len(self.machine.ps()), 1)
         self.stack("down")
 
     def test_at_start(self):

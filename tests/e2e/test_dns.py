@@ -41,6 +41,7 @@ services:
     command: ["sleep", "1000"]
     stop_grace_period: 1s
     networks: [modern]
+    volumes: ["{here}:/tests:ro"]
   seven:
     image: host
     command: ["sleep", "1000"]

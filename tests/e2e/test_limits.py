@@ -33,7 +33,8 @@ class Limits(harness.Case):
         self.up("""
   forks:
     image: host
-    command: ["sh", "-c", "for i in $$(seq 60); do sleep 1000 & done; wait"]
+    # A shell that cannot fork ends: not the one that is pid 1.
+    command: ["sh", "-c", "sh -c 'for i in $$(seq 60); do sleep 1000 & done; wait'; exec sleep 1000"]
     pids_limit: 20
 """)
         m = self.machine

@@ -236,6 +236,24 @@ class Network(harness.Case):
         harness.run("ip", "route", "del", "172.16.0.0/12", check=False)
         self.machine.before["routes"] = [r for r in self.machine.before["routes"] if "172.16" not in r]
 
+    def test_forward_drop_of_either_family(self):
+        """Somebody's firewall that drops what is forwarded is told before anything is made."""
+        file = "name: {0}\nservices:\n  x: {{image: host, command: [sleep, '9'], networks: [n]}}\nnetworks:\n  n: {1}\n"
+        self.write("four.yaml", file.format("four", "{}"))
+        self.write("six.yaml", file.format("six", "{enable_ipv6: true}"))
+        for family, hit, spared in (("ip", ["four", "six"], []), ("ip6", ["six"], ["four"])):
+            harness.run("nft", f"add table {family} filter; add chain {family} filter FORWARD "
+                        "{ type filter hook forward priority 0; policy drop; }")
+            self.addCleanup(harness.run, "nft", "delete", "table", family, "filter", check=False)
+            before = self.machine.snapshot()
+            for name in hit:
+                self.assert_fails("-f", f"{name}.yaml", "up", "-d", match=f"table {family} filter, chain FORWARD")
+            self.assertEqual(self.machine.leaks(before), [])
+            for name in spared:
+                self.stack("-f", f"{name}.yaml", "up", "-d")
+                self.stack("-f", f"{name}.yaml", "down", "-t", "0")
+            harness.run("nft", "delete", "table", family, "filter")
+
     def test_firewall_flushed(self):
         """Somebody flushes the firewall while the supervisor lives: ports go on."""
         self.up()

@@ -9,11 +9,13 @@ name: plan
 services:
   web:
     image: host
+    stop_grace_period: 1s
     command: ["busybox", "httpd", "-f", "-p", "80", "-h", "/www"]
     volumes: ["./www:/www:ro"]
     ports: ["{port}:80"]
   worker:
     image: host
+    stop_grace_period: 1s
     command: ["sleep", "1000"]
     scale: {scale}
     environment:
@@ -22,6 +24,7 @@ services:
     mem_limit: {memory}
   quiet:
     image: host
+    stop_grace_period: 1s
     command: ["sleep", "1000"]
     depends_on: [web]
 """

@@ -19,6 +19,11 @@ call('socket-unix', 41, 1, 1, 0)
 call('socket-netlink', 41, 16, 3, 0)
 call('socket-alg', 41, 38, 5, 0)
 call('socket-vsock', 41, 40, 1, 0)
+call('socket-vsock-wide', 41, 0x100000028, 1, 0)
+call('socket-alg-wide', 41, 0x100000026, 5, 0)
+call('socket-audit', 41, 16, 3, 9)
+call('socket-audit-wide', 41, 16, 3, 0x100000009)
+call('socket-generic', 41, 16, 3, 16)
 call('unshare-user', 272, 0x10000000)
 call('unshare-fs', 272, 0x200)
 call('clone-user', 56, 0x10000000 | 0x80000000, 0, 0, 0, 0) if False else None
@@ -63,6 +68,11 @@ TEST_F(Audit, RefusesWhatPodmanRefuses) {
                                                    {"socket-netlink", 0},
                                                    {"socket-alg", EPERM},
                                                    {"socket-vsock", EPERM},
+                                                   {"socket-vsock-wide", EPERM},
+                                                   {"socket-alg-wide", EPERM},
+                                                   {"socket-audit", EPERM},
+                                                   {"socket-audit-wide", EPERM},
+                                                   {"socket-generic", 0},
                                                    {"unshare-user", EPERM},
                                                    {"unshare-fs", 0},
                                                    {"clone3", ENOSYS},

@@ -1,7 +1,10 @@
 // Containers launched for real: what runs inside sees, may and may not.
 #include <pty.h>
 
+#include <sys/stat.h>
+
 #include "kernel/executor_sandbox.hpp"
+#include "netfab/netns.hpp"
 
 namespace {
 
@@ -166,6 +169,58 @@ TEST_F(Launch, SeedsAnEmptyVolumeFromTheImage) {
             "seed\n70 71 700\n");
   EXPECT_EQ(sh("cat /data/sub/file").output, "new\n");
   EXPECT_EQ(base::read_file(root + "/data/sub/file"), "seed\n");
+}
+
+// A start that was killed while it filled the volume: its mark and half a file are there.
+TEST_F(Launch, FinishesAnInterruptedSeed) {
+  const std::string root = make_rootfs();
+  base::sys::make_dirs(root + "/data/sub", 0755);
+  base::write_atomic(root + "/data/sub/file", "whole\n", {.mode = 0640});
+  ASSERT_EQ(::symlink("file", (root + "/data/sub/link").c_str()), 0);
+  container_.image = "dir:" + root;
+  executor::ensure_volume({.key = "v", .name = "v"}, paths_->roots);
+  const std::string volume = paths_->roots.volumes() + "/v/_data";
+  base::sys::make_dirs(volume + "/sub", 0700);
+  base::write_atomic(volume + "/.stack-seeding", "", {.mode = 0600});
+  base::write_atomic(volume + "/sub/file", "wh", {.mode = 0600});
+  ASSERT_EQ(::symlink("nowhere", (volume + "/sub/link").c_str()), 0);
+  container_.mounts = {{.type = spec::MountType::Volume, .source = "v", .target = "/data"}};
+  EXPECT_EQ(sh("cat /data/sub/link; stat -c '%a' /data/sub/file").output, "whole\n640\n");
+  EXPECT_FALSE(base::exists(volume + "/.stack-seeding"));
+}
+
+TEST_F(Launch, MountsAFolderOfAVolumeAndNothingOutside) {
+  executor::ensure_volume({.key = "v", .name = "v"}, paths_->roots);
+  const std::string volume = paths_->roots.volumes() + "/v/_data";
+  base::sys::make_dirs(volume + "/in/ner", 0755);
+  base::write_atomic(volume + "/in/ner/file", "inner\n", {.mode = 0644});
+  container_.mounts = {{.type = spec::MountType::Volume, .source = "v", .target = "/data"}};
+  container_.mounts[0].subpath = "in/ner";
+  EXPECT_EQ(sh("ls /data; cat /data/file").output, "file\ninner\n");
+  base::sys::make_dirs(dir_ + "/victim", 0755);
+  ASSERT_EQ(::symlink((dir_ + "/victim").c_str(), (volume + "/out").c_str()), 0);
+  container_.mounts[0].subpath = "out";
+  const Result outside = sh("ls /data");
+  ASSERT_TRUE(outside.failure);
+  EXPECT_NE(outside.failure->text.find("volume v/out at /data"), std::string::npos)
+      << outside.failure->text;
+}
+
+TEST_F(Launch, JoinsThePinnedNetworkNamespace) {
+  const std::string pin = dir_ + "/netns";
+  netfab::ensure_netns(pin);
+  auto [read, write] = base::sys::pipe();
+  container_.argv = {"/bin/sh", "-c",
+                     "stat -L -c %i /proc/self/ns/net; tail -n +3 /proc/net/dev | wc -l"};
+  executor::LaunchRequest with_net = request(write);
+  with_net.netns = pin;
+  Running running{executor::launch(with_net), std::move(read)};
+  write.reset();
+  const Result result = finish(running);
+  struct stat info {};
+  ASSERT_EQ(::stat(pin.c_str(), &info), 0);
+  EXPECT_EQ(result.output, base::cat(info.st_ino, "\n1\n"));
+  netfab::remove_netns(pin);
 }
 
 TEST_F(Launch, HidesAndLocksKernelFiles) {

@@ -284,6 +284,8 @@ TEST_F(NetfabEnsure, HoldersAreNamed) {
     EXPECT_PRED1(is_process, holder(Protocol::Tcp, {}, 5001));
     EXPECT_PRED1(is_process, holder(Protocol::Udp, ip("192.0.2.1"), 5002));
     EXPECT_EQ(holder(Protocol::Tcp, {}, 5003), "stack shop");
+    EXPECT_EQ(holder(Protocol::Tcp, ip("::"), 5003), "stack shop") << "a relay listens there";
+    EXPECT_EQ(holder(Protocol::Tcp, ip("fd00::1"), 5003), "stack shop");
     EXPECT_EQ(netfab::port_holder({Protocol::Tcp, {}, 5003, ip("10.8.1.9"), 80}, "stack-ports-a"),
               std::nullopt);
     EXPECT_EQ(holder(Protocol::Tcp, {}, 5004), "");

@@ -68,7 +68,10 @@ inline void must(const std::string& command) {
 class Fixture : public ::testing::Test {
  protected:
   void SetUp() override {
-    dir_ = std::filesystem::temp_directory_path() / base::cat("netfab-test-", ::getpid());
+    // Not after our pid: inside a pid namespace of one's own that is always the same.
+    std::string made = std::filesystem::temp_directory_path() / "netfab-test-XXXXXX";
+    ASSERT_NE(::mkdtemp(made.data()), nullptr);
+    dir_ = made;
     std::filesystem::create_directories(dir_);
     host_ = make("host");
     neighbour_ = make("neighbour");

@@ -203,6 +203,9 @@ TEST(Errors, HintsOfSeveralLinesAreIndented) {
   EXPECT_EQ(cli::render_error(base::Error("text", "do this"), false),
             "stack: error: text\n  hint: do this\n");
   EXPECT_EQ(cli::render_error(std::runtime_error("other"), false), "stack: error: other\n");
+  EXPECT_EQ(cli::render_error("a.yaml:3:12: error: no network", "", false),
+            "a.yaml:3:12: error: no network\n");
+  EXPECT_EQ(cli::render_error("db:5: error: x", "", false), "stack: error: db:5: error: x\n");
 }
 
 TEST(Readiness, Table) {
@@ -217,7 +220,10 @@ TEST(Readiness, Table) {
                         unhealthy = running(Health::Unhealthy), up = running();
   using cli::Readiness;
   const auto judge = [](const planner::Container& wanted, const ActualContainer* actual) {
-    return cli::judge_ready(wanted, actual).readiness;
+    return cli::judge_ready(wanted, actual,
+                            actual ? actual->started_at + std::chrono::hours(1)
+                                   : std::chrono::system_clock::time_point())
+        .readiness;
   };
   EXPECT_EQ(judge(plain, &up), Readiness::Ready);
   EXPECT_EQ(judge(checked, &starting), Readiness::Pending);
@@ -226,7 +232,24 @@ TEST(Readiness, Table) {
   EXPECT_EQ(judge(plain, &ended), Readiness::Failed);
   EXPECT_EQ(judge(plain, &done), Readiness::Ready);
   EXPECT_EQ(judge(plain, nullptr), Readiness::Failed);
-  EXPECT_EQ(cli::judge_ready(plain, &ended).text, "exited (3)");
+  EXPECT_EQ(cli::judge_ready(plain, &ended, ended.started_at).text, "exited (3)");
+  // Just started, nothing is known yet; a health check knows better, and so may the clock be wrong.
+  const auto after = [](const ActualContainer& actual, std::chrono::milliseconds time) {
+    return actual.started_at + time;
+  };
+  using std::chrono::milliseconds;
+  EXPECT_EQ(cli::judge_ready(plain, &up, after(up, milliseconds(1))).readiness, Readiness::Pending);
+  planner::Container restarted;
+  restarted.restart = {spec::RestartMode::OnFailure, 2};
+  EXPECT_EQ(judge(restarted, &ended), Readiness::Pending) << "about to be started again";
+  EXPECT_EQ(judge(restarted, &done), Readiness::Ready);
+  ActualContainer given_up = ended;
+  given_up.restarts = 2;
+  EXPECT_EQ(judge(restarted, &given_up), Readiness::Failed);
+  EXPECT_EQ(cli::judge_ready(plain, &up, after(up, cli::kSettle)).readiness, Readiness::Ready);
+  EXPECT_EQ(cli::judge_ready(plain, &up, after(up, milliseconds(-9))).readiness, Readiness::Ready);
+  EXPECT_EQ(cli::judge_ready(checked, &healthy, after(healthy, milliseconds(1))).readiness,
+            Readiness::Ready);
 }
 
 }  // namespace
