@@ -146,8 +146,7 @@ const executor::KnownStack& pick_stack(const std::vector<executor::KnownStack>& 
   for (const executor::KnownStack& each : known) {
     const bool same_file = std::any_of(
         each.config_files.begin(), each.config_files.end(), [&](const std::string& file) {
-          return std::find(files.begin(), files.end(),
-                           base::absolute_path(each.working_dir, file)) != files.end();
+          return std::find(files.begin(), files.end(), file) != files.end();
         });
     if (same_file) by_file.push_back(&each);
     if (each.working_dir == directory) by_directory.push_back(&each);

@@ -31,11 +31,7 @@ int ls(const Context& context, const Arguments& args) {
   std::string names;
   for (const executor::KnownStack& each : known) {
     if (each.running == 0 && !args.list.all) continue;
-    std::vector<std::string> files;
-    for (const std::string& file : each.config_files) {
-      files.push_back(file == "-" ? file : base::absolute_path(each.working_dir, file));
-    }
-    const std::string joined = base::join(files, ",");
+    const std::string joined = base::join(each.config_files, ",");
     names += each.project + "\n";
     table.add({each.project, stack_status(each), joined});
     array.push_back({{"Name", each.project},

@@ -81,7 +81,7 @@ class Desirer {
     const std::vector<std::string> order = dependency_graph(stack_).order();
     out_.project = stack_.name;
     out_.working_dir = stack_.working_dir;
-    out_.config_files = stack_.files;
+    out_.config_files = stack_.config_files;
     for (const auto& entry : stack_.services) out_.services.push_back(entry.first);
     for (const auto& entry : stack_.volumes) {
       const spec::Volume& volume = entry.second;

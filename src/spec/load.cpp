@@ -62,6 +62,10 @@ class Loader {
     stop_on_errors();
     drop_unused(document, out.stack);
     for (const SourceFile& source : sources_) out.stack.files.push_back(source.name);
+    for (const std::string& file : found_.files) {
+      out.stack.config_files.push_back(
+          file == "-" ? file : base::absolute_path(options_.working_dir, file));
+    }
     out.stack.canonical = std::make_shared<const Node>(std::move(document));
     out.warnings = report_.sorted();
     out.sources = std::move(sources_);

@@ -195,6 +195,8 @@ struct Stack {
   std::string name;                // the project
   std::string working_dir;         // project directory, absolute
   std::vector<std::string> files;  // as shown to people; Place::file indexes it
+  std::vector<std::string>
+      config_files;  // the stack files themselves, absolute; "-": standard input
   std::map<std::string, Service> services;
   std::map<std::string, Network> networks;  // only those in use, "default" included
   std::map<std::string, Volume> volumes;    // only those in use

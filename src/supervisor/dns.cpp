@@ -208,8 +208,7 @@ struct Dns::Impl {
     if (!c.client.forward) return say({DnsCode::NxDomain, {}, {}, 0});
     const std::vector<DnsServer>& servers = c.client.upstream.empty() ? host.servers() : c.servers;
     if (servers.empty()) return say({DnsCode::NxDomain, {}, {}, 0});
-    forward(c, DnsBytes(message.begin(), message.end()), query, servers, transport,
-            std::move(reply));
+    forward(c, DnsBytes(message.begin(), message.end()), query, servers, transport, reply);
   }
 
   // Nothing when the name is none of ours.
