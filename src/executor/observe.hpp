@@ -21,7 +21,7 @@ std::optional<planner::DesiredState> recorded_intent(const base::ProjectPaths& p
 struct KnownStack {
   std::string project;
   std::string working_dir;
-  std::vector<std::string> config_files;
+  std::vector<std::string> config_files;  // absolute; "-": standard input
   unsigned running = 0, exited = 0;
 };
 std::vector<KnownStack> known_stacks(const base::Roots& roots);

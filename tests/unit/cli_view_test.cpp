@@ -170,7 +170,7 @@ TEST(LogView, Formats) {
 
 TEST(PickStack, ByFileThenByDirectory) {
   const std::vector<executor::KnownStack> known{{"a", "/srv/a", {"/srv/a/app.yaml"}, 1, 0},
-                                                {"b", "/srv/b", {"app.yaml"}, 1, 0},
+                                                {"b", "/srv/b", {"/srv/b/app.yaml"}, 1, 0},
                                                 {"c", "/srv/c", {}, 0, 0},
                                                 {"c2", "/srv/c", {}, 0, 0}};
   EXPECT_EQ(cli::pick_stack(known, "/srv/a", {}).project, "a");
