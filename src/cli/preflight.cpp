@@ -75,13 +75,14 @@ const spec::Port* origin_of(const PublishedPort& port, const spec::Service& serv
 Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
                   const planner::DiffOptions& options) {
   Planned out;
-  out.desired = planner::desire(loaded.stack, executor::gather_world(loaded.stack, paths),
+  out.recorded = executor::recorded_intent(paths);
+  const planner::DesiredState* recorded = out.recorded ? &*out.recorded : nullptr;
+  out.desired = planner::desire(loaded.stack, executor::gather_world(loaded.stack, paths, recorded),
                                 executor::Names(paths));
   choose_host_ports(out.desired);
   out.actual = executor::observe(paths);
-  const auto recorded = executor::recorded_intent(paths);
   planner::DiffOptions with_record = options;
-  with_record.recorded = recorded ? &*recorded : nullptr;
+  with_record.recorded = recorded;
   out.plan = planner::diff(out.desired, out.actual, with_record);
   return out;
 }
@@ -99,7 +100,7 @@ void check_obstacles(const spec::Loaded& loaded, const base::ProjectPaths& paths
     }
   }
   if (!wanted.empty()) {
-    const auto before = executor::recorded_intent(paths);
+    const auto& before = planned.recorded;
     std::vector<spec::Diagnostic> conflicts;
     for (const auto& [index, holder] : netfab::port_holders(wanted, paths.ports_table)) {
       const PublishedPort& port = wanted[index];

@@ -2,6 +2,7 @@
 // choose, and what stands in the way: ports in use, a firewall that drops what is forwarded.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 namespace cli {
 
 struct Planned {
+  std::optional<planner::DesiredState> recorded;  // what was last brought up
   planner::DesiredState desired;
   planner::ActualState actual;
   planner::Plan plan;

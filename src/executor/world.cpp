@@ -2,7 +2,6 @@
 
 #include "base/error.hpp"
 #include "base/files.hpp"
-#include "executor/observe.hpp"
 #include "image/rootfs.hpp"
 #include "netfab/links.hpp"
 #include "spec/diagnostic.hpp"
@@ -45,7 +44,8 @@ planner::NetworkLeases leases_of(const NetworkRecord& record) {
 
 }  // namespace
 
-planner::World gather_world(const spec::Stack& stack, const base::ProjectPaths& paths) {
+planner::World gather_world(const spec::Stack& stack, const base::ProjectPaths& paths,
+                            const planner::DesiredState* recorded) {
   planner::World world;
   for (const auto& [name, service] : stack.services) {
     const std::string& reference = service.image.value;
@@ -84,7 +84,7 @@ planner::World gather_world(const spec::Stack& stack, const base::ProjectPaths& 
     }
   }
   world.routes = netfab::host_routes();
-  if (const auto recorded = recorded_intent(paths)) {
+  if (recorded != nullptr) {
     for (const planner::Container& container : recorded->containers) {
       for (const netfab::PublishedPort& port : container.ports) {
         const char* protocol = port.protocol == netfab::Protocol::Tcp ? "|tcp|" : "|udp|";

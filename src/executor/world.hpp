@@ -51,7 +51,9 @@ void destroy_network(const base::Roots& roots, const std::string& name);
 
 // Throws base::Error for a missing image, a missing external network or volume (with
 // file:line:col).
-planner::World gather_world(const spec::Stack& stack, const base::ProjectPaths& paths);
+// `recorded`: what was last brought up, for host ports chosen then; may be null.
+planner::World gather_world(const spec::Stack& stack, const base::ProjectPaths& paths,
+                            const planner::DesiredState* recorded);
 
 // The names of kernel objects under these roots, for desire().
 class Names final : public planner::KernelNames {
