@@ -247,9 +247,47 @@ CgroupJoin open_cgroup(const std::string& path) {
   return out;
 }
 
-void join_cgroup(const std::string& path, int pid) {
+namespace {
+
+// The group of a process on one hierarchy, from the text of /proc/PID/cgroup ("4:memory:/a/b", v2:
+// "0::/a/b").
+std::string group_in(const std::string& text, const Hierarchy& hierarchy) {
+  for (const std::string& line : base::split(text, '\n')) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    if (hierarchy.v2 ? !controllers.empty() : controllers.empty()) continue;
+    bool same = hierarchy.v2;
+    for (const std::string& controller : base::split(controllers, ',')) {
+      same = same || has(hierarchy, controller.c_str());
+    }
+    if (same) return line.substr(second + 1);
+  }
+  return "/";
+}
+
+}  // namespace
+
+void leave_callers_cgroups(const std::string& path) {
+  const std::string own = base::read_file("/proc/self/cgroup");
   for (const Hierarchy& hierarchy : CgroupHost::get().hierarchies) {
-    base::write_kernel(hierarchy.mount + path + "/cgroup.procs", std::to_string(pid));
+    const std::string group = group_in(own, hierarchy);
+    if (group == "/" || group == path) continue;
+    make_group(hierarchy, path);
+    // `tasks` where there is one: see open_cgroup.
+    base::write_kernel(base::cat(hierarchy.mount, path, hierarchy.v2 ? "/cgroup.procs" : "/tasks"),
+                       "0");
+  }
+}
+
+void return_to_root_cgroup(const std::string& path, int pid) {
+  const auto groups = base::try_read_file(base::cat("/proc/", pid, "/cgroup"));
+  if (!groups) return;
+  for (const Hierarchy& hierarchy : CgroupHost::get().hierarchies) {
+    if (group_in(*groups, hierarchy) != path) continue;
+    base::write_kernel(base::cat(hierarchy.mount, hierarchy.v2 ? "/cgroup.procs" : "/tasks"),
+                       std::to_string(pid));
   }
 }
 

@@ -51,8 +51,13 @@ struct CgroupJoin {
   base::Fd v2_dir;  // invalid when there is no v2 hierarchy
 };
 CgroupJoin open_cgroup(const std::string& path);
-// Moves a process (0: the caller) into the group in every hierarchy.
-void join_cgroup(const std::string& path, int pid);
+
+// Moves the calling, single-threaded process into the group on the hierarchies where it is in
+// another one than the root, which is nobody's; makes the group there. Costs nothing where there is
+// nothing to leave.
+void leave_callers_cgroups(const std::string& path);
+// The way back: a process in the group goes to the root, on the hierarchies where it is in it.
+void return_to_root_cgroup(const std::string& path, int pid);
 
 std::vector<int> cgroup_pids(const std::string& path);  // with all sub-groups; absent: none
 // Names of the direct sub-groups, seen in any hierarchy.

@@ -89,23 +89,6 @@ pid_t spawn_self(const char* name, const base::ProjectPaths& paths, int three, i
   return pid;
 }
 
-// Leaves the caller's groups on every hierarchy where it is in one, so that the end of a cron job
-// or of a unit does not end the stack. The root group is nobody's: a process there stays.
-void leave_callers_cgroup(const base::ProjectPaths& paths) {
-  const std::string group = paths.cgroup + "/.supervisor";
-  bool inside = false;
-  for (const std::string& line : base::split(base::read_file("/proc/self/cgroup"), '\n')) {
-    const std::size_t first = line.find(':');
-    const std::size_t second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string own = line.substr(second + 1);
-    inside = inside || (own != "/" && own != group);
-  }
-  if (!inside) return;
-  executor::ensure_cgroup(group, {.limits = {}, .all_devices = true, .devices = {}});
-  executor::join_cgroup(group, 0);
-}
-
 class Keeper {
  public:
   explicit Keeper(base::ProjectPaths paths) : paths_(std::move(paths)) {}
@@ -123,7 +106,8 @@ class Keeper {
     const base::Fd signals(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
     take_over();
     try {
-      leave_callers_cgroup(paths_);
+      // So that the end of a cron job or of a unit does not end the stack.
+      executor::leave_callers_cgroups(supervisor_cgroup(paths_));
     } catch (const base::Error&) {
       // Without the right to leave we still serve: the stack ends with the caller's group then.
     }
@@ -278,6 +262,10 @@ class Keeper {
 };
 
 }  // namespace
+
+std::string supervisor_cgroup(const base::ProjectPaths& paths) {
+  return paths.cgroup + "/.supervisor";
+}
 
 std::vector<std::string> program_arguments(const char* name, const base::ProjectPaths& paths) {
   return {name, paths.roots.data, paths.roots.run, paths.roots.cgroup_parent, paths.project};

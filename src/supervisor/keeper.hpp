@@ -23,6 +23,9 @@ struct KeeperStart {
 };
 void start_keeper(KeeperStart start);
 
+// The group of keeper and supervisor themselves, where they had to leave the caller's.
+std::string supervisor_cgroup(const base::ProjectPaths& paths);
+
 // Arguments of both re-executed programs.
 std::vector<std::string> program_arguments(const char* name, const base::ProjectPaths& paths);
 base::ProjectPaths parse_program_arguments(int argc, char** argv);

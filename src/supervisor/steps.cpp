@@ -17,6 +17,7 @@
 #include "netfab/links.hpp"
 #include "netfab/netns.hpp"
 #include "netfab/ports.hpp"
+#include "supervisor/keeper.hpp"
 #include "supervisor/supervisor.hpp"
 
 namespace supervisor {
@@ -454,8 +455,8 @@ void Supervisor::empty_trash() {
 void Supervisor::forget_everything() {
   try {
     // Back to the root group, which is nobody's: a group with us inside could not be removed.
-    executor::join_cgroup("", ::getpid());
-    executor::join_cgroup("", ::getppid());
+    executor::return_to_root_cgroup(supervisor_cgroup(paths_), ::getpid());
+    executor::return_to_root_cgroup(supervisor_cgroup(paths_), ::getppid());
     executor::remove_cgroup(paths_.cgroup);
     executor::remove_empty_cgroup(paths_.roots.cgroup_parent);
   } catch (const base::Error& error) {

@@ -86,6 +86,14 @@ def command_line(pid):
     return read(f"/proc/{pid}/cmdline").split("\0")[:-1]
 
 
+def kill_if_there(pid):
+    """For a process that may be on its way out by itself, as a supervisor that has just lost its keeper."""
+    try:
+        kill(pid)
+    except ProcessLookupError:
+        pass
+
+
 def kill(pid, number=signal.SIGKILL):
     """Stops one process, by pid, that the test knows to be its own; waits until it has gone."""
     assert pid > 2, "never the harness itself"

@@ -91,10 +91,8 @@ class Kill(harness.Case):
         for _ in range(3):
             keeper, supervisor = m.keeper("kill"), m.supervisor("kill")
             harness.kill(keeper)
-            if harness.is_alive(supervisor):
-                harness.kill(supervisor)
-            for pid in m.ours("stack-supervisor", "kill"):
-                harness.kill(pid)
+            for pid in {supervisor, *m.ours("stack-supervisor", "kill")}:
+                harness.kill_if_there(pid)
             self.assertEqual(m.inits(*inits), inits, "containers outlive us")
             self.assertIn("kill-web-1", [row["Name"] for row in m.ps()], "ps needs nobody alive")
             self.stack("up", "-d")
@@ -123,8 +121,7 @@ class Kill(harness.Case):
         keeper, supervisor = m.keeper("kill"), m.supervisor("kill")
         harness.kill(keeper)
         for pid in {supervisor, *m.ours("stack-supervisor", "kill")}:
-            if harness.is_alive(pid):
-                harness.kill(pid)
+            harness.kill_if_there(pid)
         self.stack("down", "-t", "1")
 
     def test_container_killed_from_outside(self):

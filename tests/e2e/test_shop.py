@@ -79,7 +79,7 @@ class Shop(harness.Case):
             time.sleep(0.5)  # a stretch of load on the new one
         harness.kill(m.keeper("shop"))
         for pid in m.ours("stack-supervisor", "shop"):
-            harness.kill(pid)
+            harness.kill_if_there(pid)
         time.sleep(0.5)
         self.shop("up", "-d", "--wait")
         got = load.finish()
