@@ -28,7 +28,7 @@ class Client {
  public:
   // Nothing when no supervisor of this project runs.
   static std::optional<Client> connect(const base::ProjectPaths& paths);
-  // Connects, or starts keeper and supervisor first. `program`: the executable to re-execute.
+  // Connects, or starts keeper and supervisor first.
   static Client start(const base::ProjectPaths& paths);
 
   // Sends the plan, reports every event as it comes, returns when the plan has ended. While it
