@@ -149,8 +149,7 @@ void set_scale(std::map<std::string, unsigned>& into, const Words& given) {
   }
 }
 
-void add_up(CLI::App& app, Arguments& to) {
-  CLI::App& up = *app.add_subcommand("up", "Make what runs equal the stack file");
+void add_up(CLI::App& up, Arguments& to) {
   add_switch(up, "-d,--detach", to.up.detach, "Leave the stack running in the background");
   add_switch(up, "--wait", to.up.wait, "Wait until everything runs and is healthy; implies -d");
   add_seconds(up, "--wait-timeout", to.up.wait_timeout, "Longest time to wait with --wait");
@@ -175,9 +174,7 @@ void add_up(CLI::App& app, Arguments& to) {
       "kills it.\n\nExample:\n  stack up -f app.yaml -d --wait");
 }
 
-void add_down(CLI::App& app, Arguments& to) {
-  CLI::App& down =
-      *app.add_subcommand("down", "Stop and remove the stack's containers and networks");
+void add_down(CLI::App& down, Arguments& to) {
   add_switch(down, "-v,--volumes", to.down.volumes, "Also remove its named volumes");
   add_switch(down, "--remove-orphans", to.down.remove_orphans,
              "Also containers of services that the file has no longer");
@@ -189,8 +186,7 @@ void add_down(CLI::App& app, Arguments& to) {
       "Example:\n  stack down -v -t 3");
 }
 
-void add_plan(CLI::App& app, Arguments& to) {
-  CLI::App& plan = *app.add_subcommand("plan", "Show the steps `up` would take, and why");
+void add_plan(CLI::App& plan, Arguments& to) {
   add_format(plan, "--format", to.format, {"text", "json"});
   add_switch(plan, "--detailed-exitcode", to.plan.detailed_exitcode,
              "Exit 2 when changes are pending");
@@ -202,8 +198,7 @@ void add_plan(CLI::App& app, Arguments& to) {
   plan.footer("Example:\n  stack plan --detailed-exitcode || echo \"changes pending\"");
 }
 
-void add_ps(CLI::App& app, Arguments& to) {
-  CLI::App& ps = *app.add_subcommand("ps", "List the stack's containers");
+void add_ps(CLI::App& ps, Arguments& to) {
   add_switch(ps, "-a,--all", to.list.all, "Also those that have ended");
   add_switch(ps, "-q,--quiet", to.list.quiet, "Names only");
   add_switch(ps, "--services", to.list.services, "Names of services only");
@@ -214,8 +209,7 @@ void add_ps(CLI::App& app, Arguments& to) {
   ps.footer("--format json prints one object a line.\n\nExample:\n  stack ps -a --format json");
 }
 
-void add_logs(CLI::App& app, Arguments& to) {
-  CLI::App& logs = *app.add_subcommand("logs", "Show what the containers printed");
+void add_logs(CLI::App& logs, Arguments& to) {
   add_switch(logs, "-f,--follow", to.logs.follow, "Go on with new lines");
   logs.add_option_function<std::string>(
           "-n,--tail",
@@ -240,8 +234,7 @@ void add_logs(CLI::App& app, Arguments& to) {
       "with --file.\nLines of stderr go to stderr.\n\nExample:\n  stack logs -f --tail 20 web");
 }
 
-void add_exec(CLI::App& app, Arguments& to) {
-  CLI::App& exec = *app.add_subcommand("exec", "Run a program inside a running container");
+void add_exec(CLI::App& exec, Arguments& to) {
   add_switch(exec, "-T,--no-TTY,--no-tty", to.exec.no_tty, "No terminal even when we have one");
   add_switch(exec, "-d,--detach", to.exec.detach, "Do not wait for it");
   add_switch(exec, "--privileged", to.exec.privileged, "With every capability");
@@ -262,8 +255,7 @@ void add_exec(CLI::App& app, Arguments& to) {
       "'ls -la /srv'");
 }
 
-void add_config(CLI::App& app, Arguments& to) {
-  CLI::App& config = *app.add_subcommand("config", "Check the stack file and print its full form");
+void add_config(CLI::App& config, Arguments& to) {
   add_switch(config, "-q,--quiet", to.config.quiet, "Only check");
   add_format(config, "--format", to.format, {"yaml", "json"});
   add_switch(config, "--services", to.config.services, "Names of services, one a line");
@@ -275,8 +267,7 @@ void add_config(CLI::App& app, Arguments& to) {
   config.footer("Example:\n  stack config -q && echo fine");
 }
 
-void add_ls(CLI::App& app, Arguments& to) {
-  CLI::App& ls = *app.add_subcommand("ls", "List the stacks on this machine");
+void add_ls(CLI::App& ls, Arguments& to) {
   add_switch(ls, "-a,--all", to.list.all, "Also those with nothing running");
   add_switch(ls, "-q,--quiet", to.list.quiet, "Names only");
   add_format(ls, "--format", to.format, {"table", "json"});
@@ -284,8 +275,7 @@ void add_ls(CLI::App& app, Arguments& to) {
   ls.footer("Example:\n  stack ls -a");
 }
 
-void add_port(CLI::App& app, Arguments& to) {
-  CLI::App& port = *app.add_subcommand("port", "Print where a container's port is published");
+void add_port(CLI::App& port, Arguments& to) {
   add_format(port, "--protocol", to.port.protocol, {"tcp", "udp"})->description("tcp or udp");
   add_index(port, to.index);
   port.add_option_function<std::string>(
@@ -297,17 +287,14 @@ void add_port(CLI::App& app, Arguments& to) {
   port.footer("Example:\n  stack port web 80        # 0.0.0.0:8080");
 }
 
-void add_version(CLI::App& app, Arguments& to) {
-  CLI::App& version = *app.add_subcommand("version", "Print the version");
+void add_version(CLI::App& version, Arguments& to) {
   add_switch(version, "--short", to.short_version, "The number only");
   add_format(version, "-f,--format", to.format, {"pretty", "json"});
   add_globals(version, to.globals, FileLetter::Other);
   version.footer("Example:\n  stack version --short");
 }
 
-void add_doctor(CLI::App& app, Arguments& to) {
-  CLI::App& doctor =
-      *app.add_subcommand("doctor", "What this kernel offers and which fall-back is in use");
+void add_doctor(CLI::App& doctor, Arguments& to) {
   add_format(doctor, "--format", to.format, {"table", "json"});
   add_globals(doctor, to.globals, FileLetter::File);
   doctor.footer(
@@ -316,9 +303,7 @@ void add_doctor(CLI::App& app, Arguments& to) {
 }
 
 // `network` and `volume`: create, ls, inspect, rm, prune.
-void add_objects(CLI::App& app, Arguments& to, const std::string& noun, const std::string& plural) {
-  CLI::App& top =
-      *app.add_subcommand(noun, base::cat("Manage ", plural, " that belong to no stack"));
+void add_objects(CLI::App& top, Arguments& to, const std::string& noun, const std::string& plural) {
   top.require_subcommand(0, 1);
   top.footer(base::cat("Example:\n  stack ", noun, " create shared"));
   const auto sub = [&](const char* verb, const std::string& help) -> CLI::App& {
@@ -356,10 +341,43 @@ void add_objects(CLI::App& app, Arguments& to, const std::string& noun, const st
   }
 }
 
+void add_network(CLI::App& network, Arguments& to) {
+  add_objects(network, to, "network", "networks");
+}
+
+void add_volume(CLI::App& volume, Arguments& to) {
+  add_objects(volume, to, "volume", "volumes");
+}
+
+struct CommandRow {
+  const char* name;
+  const char* summary;
+  void (*add)(CLI::App& command, Arguments& to);
+};
+// In the order of `stack --help`.
+constexpr CommandRow kCommandRows[] = {
+    {"up", "Make what runs equal the stack file", add_up},
+    {"down", "Stop and remove the stack's containers and networks", add_down},
+    {"plan", "Show the steps `up` would take, and why", add_plan},
+    {"ps", "List the stack's containers", add_ps},
+    {"logs", "Show what the containers printed", add_logs},
+    {"exec", "Run a program inside a running container", add_exec},
+    {"config", "Check the stack file and print its full form", add_config},
+    {"ls", "List the stacks on this machine", add_ls},
+    {"port", "Print where a container's port is published", add_port},
+    {"network", "Manage networks that belong to no stack", add_network},
+    {"volume", "Manage volumes that belong to no stack", add_volume},
+    {"doctor", "What this kernel offers and which fall-back is in use", add_doctor},
+    {"version", "Print the version", add_version},
+};
+
 std::string did_you_mean_command(const CLI::App& app, const std::string& wrong) {
   Words known;
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     known.push_back(sub->get_name());
+  }
+  if (app.get_parent() == nullptr) {
+    for (const CommandRow& row : kCommandRows) known.emplace_back(row.name);
   }
   return base::did_you_mean(wrong, base::nearest(wrong, known));
 }
@@ -413,23 +431,27 @@ std::optional<Parsed> finish_exec(Arguments& to, const CLI::App& exec) {
   return {};
 }
 
-void build(CLI::App& app, Arguments& to) {
+bool names(const Words& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// Only the commands that may be meant are built, for an option of CLI11's costs microseconds and
+// there are hundreds. All of them where they are listed: for help, and to find what an unknown word
+// was meant to be.
+void build(CLI::App& app, Arguments& to, const Words& words) {
   add_globals(app, to.globals, FileLetter::File);
   app.set_version_flag("-v,--version", std::string("stack version ") + STACK_VERSION);
   app.require_subcommand(0, 1);
-  add_up(app, to);
-  add_down(app, to);
-  add_plan(app, to);
-  add_ps(app, to);
-  add_logs(app, to);
-  add_exec(app, to);
-  add_config(app, to);
-  add_ls(app, to);
-  add_port(app, to);
-  add_objects(app, to, "network", "networks");
-  add_objects(app, to, "volume", "volumes");
-  add_doctor(app, to);
-  add_version(app, to);
+  const bool listed =
+      names(words, "--help") || names(words, "-h") ||
+      std::none_of(std::begin(kCommandRows), std::end(kCommandRows),
+                   [&words](const CommandRow& row) { return names(words, row.name); });
+  for (const CommandRow& row : kCommandRows) {
+    const bool named = names(words, row.name);
+    if (!named && !listed) continue;
+    CLI::App& command = *app.add_subcommand(row.name, row.summary);
+    if (named) row.add(command, to);
+  }
   app.prefix_command();
   app.footer(
       "Exit status: 0 done, 1 failed, 2 changes pending (plan --detailed-exitcode), 130 "
@@ -447,7 +469,7 @@ void build(CLI::App& app, Arguments& to) {
 Parsed parse_arguments(const Words& words) {
   Parsed out;
   CLI::App app("stack runs a Compose file on one Linux machine, without a daemon.", "stack");
-  build(app, out.arguments);
+  build(app, out.arguments, words);
   const CLI::App* leaf = &app;
   std::string& command = out.arguments.command;
   try {
