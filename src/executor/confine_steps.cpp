@@ -14,6 +14,7 @@ namespace executor {
 
 namespace {
 
+constexpr std::uint64_t kOpenFiles = 1024;  // INR_OPEN_CUR of the kernel
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const std::map<std::string, int>& resources() {
@@ -70,6 +71,16 @@ void add_limit_steps(ChildProgram& program, const planner::Container& container)
     step.slot = at->second;
     step.number = limit_value(limit.soft);
     step.high = limit_value(limit.hard);
+  }
+  if (container.ulimits.count("nofile") == 0) {
+    // Ours are raised for what we hold ourselves; programs that go through every possible
+    // descriptor, or use select(), want the kernel's own default.
+    rlimit own{};
+    if (::getrlimit(RLIMIT_NOFILE, &own) != 0) base::throw_errno("getrlimit", "nofile");
+    Step& step = program.add(Op::Limit, "ulimit nofile");
+    step.slot = RLIMIT_NOFILE;
+    step.number = std::min<std::uint64_t>(kOpenFiles, own.rlim_max);
+    step.high = own.rlim_max;
   }
   if (container.oom_score_adj) {
     Step& step = program.add(Op::WriteFile, base::cat("oom_score_adj = ", *container.oom_score_adj,
