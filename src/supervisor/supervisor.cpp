@@ -236,19 +236,21 @@ void Supervisor::plan_ended(bool ok) {
     return !base::exists(paths_.record(entry.first)) && !entry.second->active();
   });
   names_.invalidate();
+  bool written = false;
   try {
     // One that was cancelled or failed half-way has left something: `down` must still find it.
     if (ok && current_->plan.forget && containers_.empty()) {
       forget_intent();
     } else if (!current_->plan.empty()) {
       write_intent(current_->plan);
-      make_intent_durable();
+      written = true;
     }
   } catch (const base::Error& error) {
     answer(false, false, error.what());
     return;
   }
   answer(ok, false, {});
+  if (written) make_intent_durable();  // the command need not wait for our fork
 }
 
 void Supervisor::answer(bool ok, bool stale, const std::string& error) {
