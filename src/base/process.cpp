@@ -1,9 +1,12 @@
 #include "base/process.hpp"
 
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -68,6 +71,36 @@ bool send_signal(const PidFd& process, int signal) {
   if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0) return true;
   if (errno == ESRCH) return false;
   throw_errno("pidfd_send_signal");
+}
+
+std::optional<int> parse_signal(std::string text) {
+  if (const auto number = parse_int(text)) {
+    if (*number < 1 || *number > SIGRTMAX) return {};
+    return static_cast<int>(*number);
+  }
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  if (starts_with(text, "SIG")) text.erase(0, 3);
+  if (text == "IOT") return SIGABRT;
+  if (text == "CLD") return SIGCHLD;
+  if (text == "POLL") return SIGIO;
+  for (int number = 1; number < 32; ++number) {
+    const char* known = sigabbrev_np(number);
+    if (known != nullptr && text == known) return number;
+  }
+  for (const bool from_start : {true, false}) {
+    const std::string word = from_start ? "RTMIN" : "RTMAX";
+    if (!starts_with(text, word)) continue;
+    const std::string rest = text.substr(word.size());
+    const int base_number = from_start ? SIGRTMIN : SIGRTMAX;
+    if (rest.empty()) return base_number;
+    const auto offset = parse_uint(rest.substr(1));
+    if (rest[0] != (from_start ? '+' : '-') || !offset || *offset > 30) continue;
+    const int number = base_number + (from_start ? 1 : -1) * static_cast<int>(*offset);
+    if (number >= SIGRTMIN && number <= SIGRTMAX) return number;
+  }
+  return {};
 }
 
 }  // namespace base

@@ -43,5 +43,7 @@ PidFd open_pidfd(pid_t pid);
 PidFd open_pidfd(const ProcessId& id);
 // pidfd_send_signal(2); false when the process has gone.
 bool send_signal(const PidFd& process, int signal);
+// "SIGQUIT", "quit", "3", "RTMIN+3" → number (man 7 signal); nothing when there is no such signal.
+std::optional<int> parse_signal(std::string text);
 
 }  // namespace base

@@ -57,6 +57,13 @@ struct PortArgs {
   std::string protocol = "tcp";
   std::uint16_t port = 0;
 };
+struct RemoveArgs {  // rm
+  bool force = false, stop = false;
+};
+struct ReconcileArgs {
+  bool all = false;
+  unsigned timeout = 300;  // seconds
+};
 struct ObjectArgs {  // network and volume
   std::vector<std::string> subnets, gateways, labels;
   bool internal = false, ipv6 = false, force = false;
@@ -70,6 +77,7 @@ struct Arguments {
   unsigned index = 0;                    // 0: the first that runs
   std::optional<unsigned> stop_timeout;  // -t of up and down, seconds
   bool short_version = false;
+  int kill_signal = 9;  // SIGKILL
   UpArgs up;
   DownArgs down;
   PlanArgs plan;
@@ -79,6 +87,8 @@ struct Arguments {
   ConfigArgs config;
   PortArgs port;
   ObjectArgs object;
+  RemoveArgs remove;
+  ReconcileArgs reconcile;
 };
 
 struct Parsed {

@@ -20,5 +20,16 @@ int version(const Context& context, const Arguments& args);
 int doctor(const Context& context, const Arguments& args);
 int network(const Context& context, const Arguments& args);  // create, ls, inspect, rm, prune
 int volume(const Context& context, const Arguments& args);
+int start(const Context& context, const Arguments& args);
+int stop(const Context& context, const Arguments& args);
+int restart(const Context& context, const Arguments& args);
+int kill(const Context& context, const Arguments& args);
+int pause(const Context& context, const Arguments& args);
+int unpause(const Context& context, const Arguments& args);
+int rm(const Context& context, const Arguments& args);
+int scale(const Context& context, const Arguments& args);
+int wait(const Context& context, const Arguments& args);
+int top(const Context& context, const Arguments& args);
+int reconcile(const Context& context, const Arguments& args);
 
 }  // namespace cli

@@ -26,6 +26,14 @@ Words words_of(Kind kind, Action action) {
       return {"Updating", "Updated"};
     case Action::Replace:
       return {"Recreating", "Recreated"};
+    case Action::Restart:
+      return {"Restarting", "Restarted"};
+    case Action::Signal:
+      return {"Killing", "Killed"};
+    case Action::Pause:
+      return {"Pausing", "Paused"};
+    case Action::Unpause:
+      return {"Unpausing", "Unpaused"};
     case Action::Stop:
       return {"Stopping", "Stopped"};
     case Action::Remove:
@@ -114,6 +122,14 @@ const char* action_word(Action action) {
       return "update";
     case Action::Replace:
       return "replace";
+    case Action::Restart:
+      return "restart";
+    case Action::Signal:
+      return "signal";
+    case Action::Pause:
+      return "pause";
+    case Action::Unpause:
+      return "unpause";
     case Action::Stop:
       return "stop";
     case Action::Remove:

@@ -115,6 +115,14 @@ int plan(const Context& context, const Arguments& args) {
   return print_plan(context, args);
 }
 
+// Only the named services get another number; what they depend on is brought up too, as with `up`.
+int scale(const Context& context, const Arguments& args) {
+  Arguments as_up = args;
+  as_up.up.detach = true;
+  for (const auto& entry : args.up.scale) as_up.names.push_back(entry.first);
+  return up(context, as_up);
+}
+
 int up(const Context& context, const Arguments& args) {
   if (context.globals.dry_run) return print_plan(context, args);
   const spec::Loaded loaded = load_for(context, args);

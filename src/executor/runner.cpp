@@ -23,8 +23,8 @@ Runner::Runner(planner::Plan plan, Actuator& actuator, OnEvent on_event,
         progress_[i].after.push_back(before->second);
       }
     }
-    if (step.kind == planner::Kind::Container && step.action != planner::Action::Remove &&
-        step.action != planner::Action::Stop) {
+    if (step.kind == planner::Kind::Container &&
+        (planner::makes_run(step.action) || step.action == planner::Action::Update)) {
       container_step_.emplace(step.target, i);
     }
   }

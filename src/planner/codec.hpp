@@ -72,8 +72,10 @@ struct Names<Kind> {
 template <>
 struct Names<Action> {
   static constexpr EnumName<Action> list[] = {
-      {Action::Create, "create"},   {Action::Start, "start"}, {Action::Update, "update"},
-      {Action::Replace, "replace"}, {Action::Stop, "stop"},   {Action::Remove, "remove"}};
+      {Action::Create, "create"},   {Action::Start, "start"},     {Action::Update, "update"},
+      {Action::Replace, "replace"}, {Action::Restart, "restart"}, {Action::Signal, "signal"},
+      {Action::Pause, "pause"},     {Action::Unpause, "unpause"}, {Action::Stop, "stop"},
+      {Action::Remove, "remove"}};
 };
 
 template <class E>
@@ -144,7 +146,7 @@ STACK_FIELDS(Step, FIELD(id) FIELD(kind) FIELD(action) FIELD(target) FIELD(reaso
                        FIELD(waits))
 STACK_FIELDS(Plan,
              FIELD(project) FIELD(steps) FIELD(ports) FIELD(orphans) FIELD(unchanged) FIELD(basis)
-                 FIELD(forget) FIELD(desired) FIELD(removed) FIELD(removed_networks))
+                 FIELD(forget) FIELD(signal) FIELD(desired) FIELD(removed) FIELD(removed_networks))
 
 #undef FIELD
 #undef STACK_FIELDS

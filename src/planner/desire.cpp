@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/files.hpp"
+#include "base/process.hpp"
 #include "base/text.hpp"
 #include "planner/addresses.hpp"
 #include "planner/desire_ports.hpp"
@@ -39,37 +40,6 @@ std::string host_name_from(const std::string& name) {
   const std::size_t start = out.find_first_not_of('-');
   out = start == std::string::npos ? std::string() : out.substr(start);
   return out.empty() ? "container" : out;
-}
-
-// "SIGQUIT", "quit", "3", "RTMIN+3" → number; nothing when there is no such signal.
-std::optional<int> signal_number(std::string text) {
-  if (const auto number = base::parse_int(text)) {
-    if (*number < 1 || *number > SIGRTMAX) return {};
-    return static_cast<int>(*number);
-  }
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  });
-  if (base::starts_with(text, "SIG")) text.erase(0, 3);
-  if (text == "IOT") return SIGABRT;
-  if (text == "CLD") return SIGCHLD;
-  if (text == "POLL") return SIGIO;
-  for (int number = 1; number < 32; ++number) {
-    const char* known = sigabbrev_np(number);
-    if (known != nullptr && text == known) return number;
-  }
-  for (const bool from_start : {true, false}) {
-    const std::string word = from_start ? "RTMIN" : "RTMAX";
-    if (!base::starts_with(text, word)) continue;
-    const std::string rest = text.substr(word.size());
-    const int base_number = from_start ? SIGRTMIN : SIGRTMAX;
-    if (rest.empty()) return base_number;
-    const auto offset = base::parse_uint(rest.substr(1));
-    if (rest[0] != (from_start ? '+' : '-') || !offset || *offset > 30) continue;
-    const int number = base_number + (from_start ? 1 : -1) * static_cast<int>(*offset);
-    if (number >= SIGRTMIN && number <= SIGRTMAX) return number;
-  }
-  return {};
 }
 
 class Desirer {
@@ -422,7 +392,7 @@ class Desirer {
     const std::string& wanted =
         service.stop_signal.empty() ? image_of(service).stop_signal : service.stop_signal;
     if (wanted.empty()) return;
-    if (const auto number = signal_number(wanted)) {
+    if (const auto number = base::parse_signal(wanted)) {
       container.stop_signal = *number;
     } else {
       problems_.add(

@@ -37,7 +37,9 @@ class Differ {
     diff_ports();
     remove_containers();
     for (const Container& container : plan_.desired.containers) {
-      if (selected_.count(container.service) != 0) diff_container(container);
+      const bool left = std::find(options_.leave.begin(), options_.leave.end(), container.name) !=
+                        options_.leave.end();
+      if (selected_.count(container.service) != 0 && !left) diff_container(container);
     }
     drop_networks();
     return std::move(plan_);

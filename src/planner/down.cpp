@@ -1,4 +1,4 @@
-// plan_down() and plan_stop(): the end of a stack, dependants before what they depend on,
+// plan_down(): the end of a stack, dependants before what they depend on,
 // independent containers side by side. Works from what is there; what has gone already needs no
 // step.
 #include <algorithm>
@@ -8,80 +8,13 @@
 #include "base/text.hpp"
 #include "planner/plan.hpp"
 #include "planner/steps.hpp"
+#include "planner/teardown.hpp"
 
 namespace planner {
 
 using base::cat;
 
 namespace {
-
-// Containers to end, in an order in which dependants come first, and who must have gone before
-// each.
-class Teardown {
- public:
-  void add(Container record) { records_.emplace(record.name, std::move(record)); }
-  [[nodiscard]] bool has(const std::string& name) const { return records_.count(name) != 0; }
-  [[nodiscard]] const std::map<std::string, Container>& records() const { return records_; }
-
-  // Those that depend on `name`; a cycle between an old record and a new one cannot hold anything
-  // up, because only edges that the order keeps are used.
-  struct Entry {
-    const Container* record;
-    std::vector<std::string> dependants;
-  };
-  [[nodiscard]] std::vector<Entry> order() const {
-    std::map<std::string, std::set<std::string>> dependants;
-    for (const auto& entry : records_) {
-      for (const std::string& dependency : dependencies(entry.second)) {
-        if (has(dependency) && dependency != entry.first) {
-          dependants[dependency].insert(entry.first);
-        }
-      }
-    }
-    std::vector<Entry> out;
-    std::set<std::string> done;
-    while (out.size() < records_.size()) {
-      const std::size_t before = out.size();
-      const Container* forced = nullptr;
-      for (const auto& entry : records_) {
-        if (done.count(entry.first) != 0) continue;
-        if (forced == nullptr) forced = &entry.second;
-        const auto& waiting = dependants[entry.first];
-        const bool free = std::all_of(waiting.begin(), waiting.end(), [&](const std::string& name) {
-          return done.count(name) != 0;
-        });
-        if (!free) continue;
-        take(entry.second, dependants, done, out);
-      }
-      if (out.size() == before) take(*forced, dependants, done, out);
-    }
-    return out;
-  }
-
- private:
-  static std::vector<std::string> dependencies(const Container& record) {
-    std::vector<std::string> out;
-    for (const DependencySpec& dependency : record.depends_on) out.push_back(dependency.container);
-    if (!record.network_container.empty()) out.push_back(record.network_container);
-    return out;
-  }
-  static void take(const Container& record,
-                   std::map<std::string, std::set<std::string>>& dependants,
-                   std::set<std::string>& done, std::vector<Entry>& out) {
-    Entry entry{&record, {}};
-    for (const std::string& name : dependants[record.name]) {
-      if (done.count(name) != 0) entry.dependants.push_back(name);
-    }
-    done.insert(record.name);
-    out.push_back(std::move(entry));
-  }
-
-  std::map<std::string, Container> records_;
-};
-
-bool is_chosen(const std::vector<std::string>& services, const std::string& service) {
-  return services.empty() || std::find(services.begin(), services.end(), service) != services.end();
-}
 
 // Belongs to no service of the recorded intent. Without any intent everything found is ours to end.
 bool is_orphan(const DesiredState& recorded, const ActualContainer& container) {
@@ -111,7 +44,7 @@ class Downer {
     remove_containers();
     remove_ports();
     remove_endpoints();
-    if (options_.services.empty()) {
+    if (options_.services.empty() && !options_.only_stopped) {
       remove_networks();
       if (options_.volumes) remove_volumes();
       // A stack of which something stays is not forgotten: its intent leads `down` to it again.
@@ -133,12 +66,15 @@ class Downer {
         keep(record_of(container));
         continue;
       }
-      if (!is_chosen(options_.services, container.service)) {
+      const bool ended = container.status == ContainerStatus::Exited ||
+                         container.status == ContainerStatus::Created;
+      if (!is_chosen(options_.services, container.service) || (options_.only_stopped && !ended)) {
         keep(record_of(container));
         continue;
       }
       teardown_.add(record_of(container));
     }
+    if (options_.only_stopped) return;
     // A run that died between the network and the container leaves a namespace and no container.
     for (const Container& container : recorded_.containers) {
       if (actual_.container(container.name) != nullptr) continue;
@@ -163,10 +99,11 @@ class Downer {
       const std::string& name = entry.record->name;
       plan_.removed.push_back(*entry.record);
       const bool there = actual_.container(name) != nullptr;
-      Step& step = add(Kind::Container, name,
-                       !there                      ? "left by an unfinished run"
-                       : options_.services.empty() ? "the stack goes down"
-                                                   : "removal was asked for");
+      Step& step =
+          add(Kind::Container, name,
+              !there                                                ? "left by an unfinished run"
+              : options_.services.empty() && !options_.only_stopped ? "the stack goes down"
+                                                                    : "removal was asked for");
       for (const std::string& dependant : entry.dependants) {
         step.after.push_back(step_id(Kind::Container, dependant));
       }
@@ -176,9 +113,10 @@ class Downer {
 
   void remove_ports() {
     if (actual_.fabric.ports.empty()) return;
-    if (!options_.services.empty()) {
+    if (!options_.services.empty() || options_.only_stopped) {
       for (const Container& container : recorded_.containers) {
-        if (teardown_.has(container.name) || is_chosen(options_.services, container.service)) {
+        if (teardown_.has(container.name) ||
+            (!options_.only_stopped && is_chosen(options_.services, container.service))) {
           continue;
         }
         plan_.ports.insert(plan_.ports.end(), container.ports.begin(), container.ports.end());
@@ -265,40 +203,6 @@ class Downer {
 Plan plan_down(const DesiredState& recorded, const ActualState& actual,
                const DownOptions& options) {
   return Downer(recorded, actual, options).run();
-}
-
-Plan plan_stop(const DesiredState& recorded, const ActualState& actual,
-               const std::vector<std::string>& services) {
-  Plan out;
-  out.project = recorded.project.empty() ? actual.project : recorded.project;
-  out.desired = recorded;
-  out.basis = basis_of(actual);
-  out.ports = actual.fabric.ports;
-  Teardown teardown;
-  for (const ActualContainer& container : actual.containers) {
-    if (!is_chosen(services, container.service)) continue;
-    switch (container.status) {
-      case ContainerStatus::Running:
-      case ContainerStatus::Restarting:
-      case ContainerStatus::Paused:
-        teardown.add(record_of(container));
-        break;
-      case ContainerStatus::Created:
-      case ContainerStatus::Exited:
-        ++out.unchanged;
-        break;
-    }
-  }
-  for (const Teardown::Entry& entry : teardown.order()) {
-    Step step = make_step(Kind::Container, Action::Stop, entry.record->name,
-                          {{"the stack is stopped", {}, {}, {}}});
-    for (const std::string& dependant : entry.dependants) {
-      step.after.push_back(step_id(Kind::Container, dependant));
-    }
-    out.steps.push_back(std::move(step));
-    if (recorded.container(entry.record->name) == nullptr) out.removed.push_back(*entry.record);
-  }
-  return out;
 }
 
 }  // namespace planner

@@ -152,6 +152,10 @@ Look look_of(Action action) {
       return {'+', "\033[32m"};
     case Action::Update:
     case Action::Replace:
+    case Action::Restart:
+    case Action::Signal:
+    case Action::Pause:
+    case Action::Unpause:
       return {'~', "\033[33m"};
     case Action::Stop:
     case Action::Remove:
@@ -161,6 +165,28 @@ Look look_of(Action action) {
 }
 
 }  // namespace
+
+std::string describe(const Step& step) {
+  return cat(codec::name_of(step.kind), " ", step.target, " ", codec::name_of(step.action));
+}
+
+bool makes_run(Action action) {
+  switch (action) {
+    case Action::Create:
+    case Action::Start:
+    case Action::Replace:
+    case Action::Restart:
+      return true;
+    case Action::Update:
+    case Action::Signal:
+    case Action::Pause:
+    case Action::Unpause:
+    case Action::Stop:
+    case Action::Remove:
+      break;
+  }
+  return false;
+}
 
 std::string to_text(const Plan& plan, TextOptions options) {
   std::string out;

@@ -15,8 +15,23 @@ namespace planner {
 
 enum class Kind : std::uint8_t { Network, Volume, Endpoint, Ports, Container };
 // Replace: stop, remove, create and start under the same name. Update: in place, nothing restarts.
-// Start: exists (exited), is started again with its files kept. Stop: ends, stays listed.
-enum class Action : std::uint8_t { Create, Start, Update, Replace, Stop, Remove };
+// Start: exists (exited), is started again with its files kept. Stop: ends, stays listed. Restart:
+// one after the other. Signal: Plan::signal is sent to its pid 1. Pause, Unpause: all its processes
+// at once.
+enum class Action : std::uint8_t {
+  Create,
+  Start,
+  Update,
+  Replace,
+  Restart,
+  Signal,
+  Pause,
+  Unpause,
+  Stop,
+  Remove
+};
+// Whether the container runs anew when a step of this action is done.
+bool makes_run(Action action);
 
 // Why a step is taken: the field that changed, or the drift that was seen.
 struct Reason {
@@ -49,6 +64,7 @@ struct Plan {
   std::vector<Step> steps;  // in a topological order
   std::string basis;    // fingerprint of the ActualState it was made from; a stale plan is refused
   bool forget = false;  // `down`: the stack's intent ends with this plan
+  int signal = 0;       // of Signal steps
   // Records of what Remove steps end and `desired` does not hold (scaled down, orphans, old
   // endpoints).
   std::vector<Container> removed;
@@ -77,6 +93,8 @@ struct TextOptions {
   bool colour = false;
 };
 std::string to_text(const Plan& plan, TextOptions options = {});
+// "container shop-web-1 replace"
+std::string describe(const Step& step);
 
 // The kernel state a plan rests on, as a short hash.
 std::string basis_of(const ActualState& actual);
@@ -86,6 +104,9 @@ struct DiffOptions {
   bool no_deps = false;
   bool force_recreate = false;
   bool remove_orphans = false;
+  // Containers that stay as they are, there or not; their ports and networks are wished for all the
+  // same.
+  std::vector<std::string> leave;
   // The last recorded intent: networks of it that nothing wants any more are removed. Null: none.
   const DesiredState* recorded = nullptr;
 };
@@ -96,6 +117,7 @@ struct DownOptions {
   bool volumes = false;  // also named volumes that are not external
   bool remove_orphans = false;
   std::vector<std::string> services;  // only these; networks and volumes stay then
+  bool only_stopped = false;          // `rm`: what runs is left alone; networks and volumes stay
 };
 // The plan that ends `desired` (the recorded intent) in reverse order.
 Plan plan_down(const DesiredState& recorded, const ActualState& actual,
@@ -103,5 +125,23 @@ Plan plan_down(const DesiredState& recorded, const ActualState& actual,
 // Stops without removing (Ctrl-C of a foreground `up`), in reverse order.
 Plan plan_stop(const DesiredState& recorded, const ActualState& actual,
                const std::vector<std::string>& services = {});
+
+// The plan that starts the containers of `recorded` that are there and have ended, in order and
+// with their conditions; what drifted meanwhile is mended. Nothing is created.
+Plan plan_start(const DesiredState& recorded, const ActualState& actual,
+                const std::vector<std::string>& services = {});
+// One of Restart, Signal, Pause, Unpause for the containers it can be done to; those of a service
+// that others depend on come first. Restart also starts what has ended.
+struct LifecycleOptions {
+  Action action = Action::Restart;
+  std::vector<std::string> services;  // empty: all
+  int signal = 0;
+};
+Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
+                    const LifecycleOptions& options);
+// The plan of `reconcile`: mends drift and starts what has ended although its restart policy wants
+// it to run. What somebody stopped, and what ended by itself and is not to be restarted, stays
+// ended.
+Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual);
 
 }  // namespace planner

@@ -387,6 +387,43 @@ void Container::stop(std::optional<base::Duration> grace, Done done) {
   kill_timer_ = host_.loop.after(limit, kill);
 }
 
+void Container::signal(int number, Done done) {
+  if (!running()) {
+    done({false, base::cat("container ", spec_.name, " is not running"), {}});
+    return;
+  }
+  if (number == SIGKILL) {
+    stop(base::Duration{0}, std::move(done));
+    return;
+  }
+  base::send_signal(launched_.pidfd, number);
+  done({});
+}
+
+executor::StepResult Container::pause(Freeze wanted) {
+  const bool freeze = wanted == Freeze::Frozen;
+  const ContainerStatus before = freeze ? ContainerStatus::Running : ContainerStatus::Paused;
+  if (state_.status != before) {
+    return {false,
+            base::cat("container ", spec_.name, freeze ? " is not running" : " is not paused"),
+            {}};
+  }
+  try {
+    executor::freeze_cgroup(host_.paths.container_cgroup(spec_.name), freeze);
+  } catch (const base::Error& error) {
+    return failure(error);
+  }
+  state_.status = freeze ? ContainerStatus::Paused : ContainerStatus::Running;
+  save();
+  if (freeze) {
+    stop_health();
+  } else {
+    start_health();
+  }
+  host_.changed(spec_.name);
+  return {};
+}
+
 // Renamed out of the way at once; a child removes the heap later (Supervisor::empty_trash).
 void Container::throw_away_data() {
   const std::string data = host_.paths.container_data(spec_.name);
@@ -492,7 +529,7 @@ void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held
     }
     save();
     watch_process();
-    start_health();
+    if (state_.status == ContainerStatus::Running) start_health();
     return;
   }
   if (!spec_.tty && out_) attach_logs();  // what it printed before it ended is still in the FIFO

@@ -58,6 +58,12 @@ class Container {
   void start(Done done);
   // Signal, grace, SIGKILL. At once done when it does not run.
   void stop(std::optional<base::Duration> grace, Done done);
+  // Sends a signal to its pid 1. SIGKILL ends the whole container, which then stays ended whatever
+  // its restart policy says, as docker has it; `done` comes when it has ended.
+  void signal(int number, Done done);
+  enum class Freeze : std::uint8_t { Thawed, Frozen };
+  // All of its processes at once, by the freezer. Health checks rest meanwhile.
+  executor::StepResult pause(Freeze wanted);
   // Stops, then everything of it goes; `keep_network`: its network namespace stays for a successor.
   struct RemoveOptions {
     std::optional<base::Duration> grace;

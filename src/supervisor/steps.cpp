@@ -74,7 +74,21 @@ void Supervisor::begin(const planner::Step& step, Done done) {
 
 bool Supervisor::makes_something(const planner::Plan& plan) {
   return std::any_of(plan.steps.begin(), plan.steps.end(), [](const planner::Step& step) {
-    return step.action != Action::Stop && step.action != Action::Remove;
+    switch (step.action) {
+      case Action::Signal:
+      case Action::Pause:
+      case Action::Unpause:
+      case Action::Stop:
+      case Action::Remove:
+        return false;
+      case Action::Create:
+      case Action::Start:
+      case Action::Update:
+      case Action::Replace:
+      case Action::Restart:
+        break;
+    }
+    return true;
   });
 }
 
@@ -270,6 +284,33 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
                                std::move(done));
       return;
     }
+    case Action::Restart:
+      if (existing == containers_.end()) break;
+      existing->second->stop(
+          current_->stop_timeout, [this, name, done](const executor::StepResult& result) {
+            const auto stopped = containers_.find(name);
+            if (!result.ok || stopped == containers_.end()) {
+              done(result);
+              return;
+            }
+            // Not from inside its own callback of the end.
+            loop_.soon([this, name, done] {
+              if (const auto at = containers_.find(name); at != containers_.end()) {
+                at->second->start(done);
+              }
+            });
+          });
+      return;
+    case Action::Signal:
+      if (existing == containers_.end()) break;
+      existing->second->signal(current_->plan.signal, std::move(done));
+      return;
+    case Action::Pause:
+    case Action::Unpause:
+      if (existing == containers_.end()) break;
+      done(existing->second->pause(step.action == Action::Pause ? Container::Freeze::Frozen
+                                                                : Container::Freeze::Thawed));
+      return;
     case Action::Update:
       if (desired == nullptr || existing == containers_.end()) break;
       done(existing->second->update(*desired));

@@ -1,0 +1,165 @@
+// plan_start(), plan_stop(), plan_lifecycle(), plan_reconcile(): what is done to containers that
+// are there already. Each works from the recorded intent, never from a stack file.
+#include "base/text.hpp"
+#include "planner/plan.hpp"
+#include "planner/steps.hpp"
+#include "planner/teardown.hpp"
+
+namespace planner {
+
+namespace {
+
+Plan begin(const DesiredState& recorded, const ActualState& actual) {
+  Plan out;
+  out.project = recorded.project.empty() ? actual.project : recorded.project;
+  out.desired = recorded;
+  out.basis = basis_of(actual);
+  out.ports = actual.fabric.ports;
+  return out;
+}
+
+bool can(Action action, ContainerStatus status) {
+  switch (status) {
+    case ContainerStatus::Running:
+      return action != Action::Unpause;
+    case ContainerStatus::Paused:
+      return action == Action::Unpause || action == Action::Restart || action == Action::Signal;
+    case ContainerStatus::Restarting:
+    case ContainerStatus::Created:
+    case ContainerStatus::Exited:
+      break;
+  }
+  return action == Action::Restart;
+}
+
+const char* why(Action action) {
+  switch (action) {
+    case Action::Restart:
+      return "a restart was asked for";
+    case Action::Signal:
+      return "a signal was asked for";
+    case Action::Pause:
+      return "a pause was asked for";
+    case Action::Unpause:
+      return "the pause ends";
+    case Action::Create:
+    case Action::Start:
+    case Action::Update:
+    case Action::Replace:
+    case Action::Stop:
+    case Action::Remove:
+      break;
+  }
+  return "was asked for";
+}
+
+// A container that ended by itself and is to stay so: by its policy, or because somebody stopped
+// it.
+bool stays_ended(const Container& wanted, const ActualContainer& found) {
+  if (found.status != ContainerStatus::Exited) return false;
+  if (found.stopped_by_user) return true;
+  switch (wanted.restart.mode) {
+    case spec::RestartMode::No:
+      return true;
+    case spec::RestartMode::OnFailure:
+      return found.exit.known && found.exit.code == 0;
+    case spec::RestartMode::Always:
+    case spec::RestartMode::UnlessStopped:
+      break;
+  }
+  return false;
+}
+
+// These commands work from the intent: what is in no service of it is no news to anybody.
+Plan without_orphans(Plan plan) {
+  plan.orphans.clear();
+  return plan;
+}
+
+}  // namespace
+
+Plan plan_stop(const DesiredState& recorded, const ActualState& actual,
+               const std::vector<std::string>& services) {
+  Plan out = begin(recorded, actual);
+  Teardown teardown;
+  for (const ActualContainer& container : actual.containers) {
+    if (!is_chosen(services, container.service)) continue;
+    switch (container.status) {
+      case ContainerStatus::Running:
+      case ContainerStatus::Restarting:
+      case ContainerStatus::Paused:
+        teardown.add(record_of(container));
+        break;
+      case ContainerStatus::Created:
+      case ContainerStatus::Exited:
+        ++out.unchanged;
+        break;
+    }
+  }
+  for (const Teardown::Entry& entry : teardown.order()) {
+    Step step = make_step(Kind::Container, Action::Stop, entry.record->name,
+                          {{"the stack is stopped", {}, {}, {}}});
+    for (const std::string& dependant : entry.dependants) {
+      step.after.push_back(step_id(Kind::Container, dependant));
+    }
+    out.steps.push_back(std::move(step));
+    if (recorded.container(entry.record->name) == nullptr) out.removed.push_back(*entry.record);
+  }
+  return out;
+}
+
+Plan plan_start(const DesiredState& recorded, const ActualState& actual,
+                const std::vector<std::string>& services) {
+  DiffOptions options;
+  options.services = services;
+  options.recorded = &recorded;
+  for (const Container& container : recorded.containers) {
+    if (actual.container(container.name) == nullptr) options.leave.push_back(container.name);
+  }
+  return without_orphans(diff(recorded, actual, options));
+}
+
+Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
+                    const LifecycleOptions& options) {
+  Plan out = begin(recorded, actual);
+  out.signal = options.signal;
+  Teardown chosen;
+  for (const ActualContainer& container : actual.containers) {
+    if (!is_chosen(options.services, container.service)) continue;
+    if (can(options.action, container.status)) {
+      chosen.add(record_of(container));
+    } else {
+      ++out.unchanged;
+    }
+  }
+  // The order of an end, turned round: what others depend on comes first.
+  const std::vector<Teardown::Entry> order = chosen.order();
+  for (auto entry = order.rbegin(); entry != order.rend(); ++entry) {
+    Step step = make_step(Kind::Container, options.action, entry->record->name,
+                          {{why(options.action), {}, {}, {}}});
+    if (options.action == Action::Restart) {
+      for (const Teardown::Entry& other : order) {
+        const auto& dependants = other.dependants;
+        if (std::find(dependants.begin(), dependants.end(), entry->record->name) !=
+            dependants.end()) {
+          step.after.push_back(step_id(Kind::Container, other.record->name));
+        }
+      }
+    }
+    out.steps.push_back(std::move(step));
+    if (recorded.container(entry->record->name) == nullptr) out.removed.push_back(*entry->record);
+  }
+  return out;
+}
+
+Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual) {
+  DiffOptions options;
+  options.recorded = &recorded;
+  for (const Container& container : recorded.containers) {
+    const ActualContainer* found = actual.container(container.name);
+    if (found != nullptr && stays_ended(container, *found)) options.leave.push_back(container.name);
+  }
+  return without_orphans(diff(recorded, actual, options));
+}
+
+}  // namespace planner
