@@ -146,9 +146,9 @@ void check_firewall(std::vector<Finding>& out, const Version& kernel) {
     out.push_back({"nf_tables", Verdict::Missing, error.what()});
     return;
   }
-  out.push_back(when(
-      "nft table owner", kernel.at_least(6, 9), "our tables can survive a flushed firewall",
-      "owner with persist needs Linux 6.9: a flushed firewall is mended by the next `stack up`"));
+  out.push_back(
+      when("nft table owner", kernel.at_least(6, 9), "our tables can survive a flushed firewall",
+           "owner with persist needs Linux 6.9: a flushed firewall is mended by the supervisor"));
   try {
     if (const auto drop = netfab::forward_drop()) {
       out.push_back(

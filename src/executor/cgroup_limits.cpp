@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::int64_t kPeriod = 100000;  // microseconds, the kernel's own default
 constexpr std::int64_t kMinQuota = 1000;
+constexpr std::uint64_t kMostCpus = 65536;  // more than any kernel is built for
 
 std::uint64_t page_size() {
   static const auto size = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -229,6 +231,30 @@ void apply_cpu(const LimitTarget& target, const spec::Limits& limits) {
   }
 }
 
+// The numbers of a list like "0-2,5"; a malformed part is the kernel's to refuse.
+std::set<unsigned> cpus_of(const std::string& list) {
+  std::set<unsigned> out;
+  for (const std::string& part : base::split(list, ',')) {
+    const std::size_t dash = part.find('-');
+    const auto first = base::parse_uint(base::trim(part.substr(0, dash)));
+    const auto last = dash == std::string::npos ? first : base::parse_uint(part.substr(dash + 1));
+    if (!first || !last || *last > kMostCpus) continue;
+    for (std::uint64_t cpu = *first; cpu <= *last; ++cpu) out.insert(static_cast<unsigned>(cpu));
+  }
+  return out;
+}
+
+// Empty means all of the group above. The kernel takes an empty list only while nothing runs
+// inside (seen on 6.1); otherwise all are named.
+void every_cpu_v2(const std::string& dir) {
+  const std::string file = dir + "/cpuset.cpus";
+  if (read_value(file).empty()) return;
+  const std::string all = read_value(base::parent_dir(dir) + "/cpuset.cpus.effective");
+  const base::Fd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+  if (fd && ::write(fd.get(), "\n", 1) == 1) return;
+  if (read_value(file) != all) put("cpuset", file, all);
+}
+
 void apply_cpuset(const LimitTarget& target, const spec::Limits& limits) {
   if (limits.cpuset.empty() && target.fresh) return;
   const CgroupHost::Hierarchy* hierarchy = CgroupHost::get().with("cpuset");
@@ -237,14 +263,18 @@ void apply_cpuset(const LimitTarget& target, const spec::Limits& limits) {
   const std::string dir = hierarchy->mount + target.path;
   if (!limits.cpuset.empty()) {
     put("cpuset", dir + "/cpuset.cpus", limits.cpuset);
-    // "0,1" reads back as "0-1": what counts is that nothing of it was taken away.
-    if (hierarchy->v2 && read_value(dir + "/cpuset.cpus.effective").empty()) {
-      refused("cpuset", limits.cpuset, dir + "/cpuset.cpus", ENOSPC);
+    // v2 takes CPUs that are not there and leaves them out. "0,1" reads back as "0-1".
+    if (hierarchy->v2) {
+      const std::string given = read_value(dir + "/cpuset.cpus.effective");
+      const std::set<unsigned> have = cpus_of(given), wanted = cpus_of(limits.cpuset);
+      if (!std::includes(have.begin(), have.end(), wanted.begin(), wanted.end())) {
+        check("cpuset", dir + "/cpuset.cpus.effective", limits.cpuset, given);
+      }
     }
     return;
   }
   if (hierarchy->v2) {
-    if (!read_value(dir + "/cpuset.cpus").empty()) put("cpuset", dir + "/cpuset.cpus", "\n");
+    every_cpu_v2(dir);
   } else {
     const std::string all = read_value(base::parent_dir(dir) + "/cpuset.cpus");
     if (read_value(dir + "/cpuset.cpus") != all) put("cpuset", dir + "/cpuset.cpus", all);

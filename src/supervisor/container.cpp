@@ -60,7 +60,8 @@ Container::Container(Host& host, planner::Container spec) : host_(host), spec_(s
 }
 
 Container::~Container() {
-  for (const Loop::Id id : {status_watch_, pid_watch_, kill_timer_, restart_timer_, exit_timer_}) {
+  for (const Loop::Id id :
+       {status_watch_, pid_watch_, kill_timer_, restart_timer_, exit_timer_, start_timer_}) {
     host_.loop.remove(id);
   }
 }
@@ -97,6 +98,15 @@ void Container::create(Done done) {
 }
 
 void Container::start(Done done) {
+  if (running() && !base::is_alive(state_.process)) {
+    // It has ended, and how is still waited for (on_gone): that comes first, or it would count as
+    // started.
+    start_timer_ = host_.loop.after(std::chrono::milliseconds(10), [this, done = std::move(done)] {
+      start_timer_ = 0;
+      start(done);
+    });
+    return;
+  }
   if (running()) {
     done({});
     return;

@@ -106,7 +106,8 @@ class Container {
   Done launch_done_;
   std::vector<Done> stop_done_;
   std::unique_ptr<HealthMonitor> health_;
-  Loop::Id status_watch_ = 0, pid_watch_ = 0, kill_timer_ = 0, restart_timer_ = 0, exit_timer_ = 0;
+  Loop::Id status_watch_ = 0, pid_watch_ = 0, kill_timer_ = 0, restart_timer_ = 0, exit_timer_ = 0,
+           start_timer_ = 0;
   unsigned recent_restarts_ = 0, exit_attempts_ = 0;
   base::Duration started_mono_{0};
 };
