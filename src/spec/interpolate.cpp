@@ -156,7 +156,7 @@ class Walker {
       if (!warned_.insert(name).second) continue;
       const std::size_t braced = node.text.find("${" + name);
       const std::size_t bare = node.text.find("$" + name);
-      report_.warning(
+      report_.unset_variable(
           place_of(node, braced != std::string::npos ? braced : bare),
           base::cat("the variable ", name, " is not set, empty is used"),
           base::cat("set it in the shell or in .env, or give a default: ${", name, ":-value}"));

@@ -14,6 +14,14 @@ class Report {
   void error(Place place, std::string text, std::string hint = {},
              std::vector<Related> related = {});
   void warning(Place place, std::string text, std::string hint = {});
+  // What docker compose finds out only when it runs the file: an error, or a warning while a file
+  // is only looked at.
+  void run_error(Place place, std::string text, std::string hint = {},
+                 std::vector<Related> related = {});
+  void set_running(bool running) { running_ = running; }
+  // A variable without a value and without a default: an error when `strict`.
+  void unset_variable(Place place, std::string text, std::string hint);
+  void set_strict(bool strict) { strict_ = strict; }
   [[nodiscard]] bool failed() const { return errors_ != 0; }
   [[nodiscard]] std::size_t errors() const { return errors_; }
   // Sorted by place; one diagnostic a place and text (an anchor used by many is told once).
@@ -22,6 +30,8 @@ class Report {
  private:
   std::vector<Diagnostic> all_;
   std::size_t errors_ = 0;
+  bool strict_ = false;
+  bool running_ = true;
 };
 
 // "did you mean 'x'?" or empty.

@@ -36,7 +36,7 @@ void resolve_ports(const Node& node, Service& service, Report& report) {
           slash == std::string_view::npos ? std::string_view("tcp") : text.substr(slash + 1);
       const auto range = parse_port_range(text.substr(0, slash));
       if (!range || range->first == 0 || (protocol != "tcp" && protocol != "udp")) {
-        report.error(
+        report.run_error(
             item.place,
             base::cat("service ", service.name, ": expose: '", item.text, "' is not a port"),
             "a port is a number from 1 to 65535, or a range, with /udp where it is udp");

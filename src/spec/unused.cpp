@@ -1,0 +1,54 @@
+#include "spec/unused.hpp"
+
+#include <set>
+
+namespace spec {
+namespace {
+
+using Names = std::set<std::string>;
+
+void add_sources(const Node& owner, std::string_view key, Names& to) {
+  const Node* list = owner.find(key);
+  if (list == nullptr) return;
+  for (const Node& item : list->children) to.insert(item.text_of("source"));
+}
+
+void add_keys(const Node& owner, std::string_view key, Names& to) {
+  const Node* map = owner.find(key);
+  if (map == nullptr) return;
+  for (const Node& item : map->children) to.insert(item.key);
+}
+
+void keep(Node& document, std::string_view kind, const Names& used) {
+  Node* objects = document.find(kind);
+  if (objects == nullptr) return;
+  std::erase_if(objects->children, [&](const Node& each) { return used.count(each.key) == 0; });
+  if (objects->children.empty()) document.erase(kind);
+}
+
+}  // namespace
+
+void drop_unused(Node& document) {
+  Names networks, volumes, configs, secrets, models;
+  const Node* services = document.find("services");
+  if (services == nullptr) return;
+  for (const Node& service : services->children) {
+    add_keys(service, "networks", networks);
+    add_keys(service, "models", models);
+    add_sources(service, "configs", configs);
+    add_sources(service, "secrets", secrets);
+    if (const Node* build = service.find("build")) add_sources(*build, "secrets", secrets);
+    const Node* mounts = service.find("volumes");
+    if (mounts == nullptr) continue;
+    for (const Node& mount : mounts->children) {
+      if (mount.text_of("type") == "volume") volumes.insert(mount.text_of("source"));
+    }
+  }
+  keep(document, "networks", networks);
+  keep(document, "volumes", volumes);
+  keep(document, "configs", configs);
+  keep(document, "secrets", secrets);
+  keep(document, "models", models);
+}
+
+}  // namespace spec
