@@ -15,15 +15,19 @@ namespace spec {
 enum class Kind : std::uint8_t { Null, Bool, Int, Float, String, Sequence, Map };
 // !reset drops what earlier files say, !override replaces it (13-merge.md).
 enum class Tag : std::uint8_t { None, Reset, Override };
+// How a value got where it is, beyond being written there; what tells a file's part is its place.
+enum class Via : std::uint8_t { Text, Alias, MergeKey, Extends, EnvFile, Environment, Default };
 
 struct Node {
   Kind kind = Kind::Null;
   Tag tag = Tag::None;
+  Via via = Via::Text;
   bool block = false;  // a literal or folded scalar: its text does not start at its place
   std::string text;    // scalar, canonical: "511" for 0777
   std::string key;     // in a map
   Place place;
   Place key_place;
+  Place via_place;  // of the alias, the merge key, the extends, the line of the env_file
   std::vector<Node> children;
 
   [[nodiscard]] bool is_map() const { return kind == Kind::Map; }
