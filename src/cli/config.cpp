@@ -11,7 +11,9 @@
 namespace cli {
 
 int config(const Context& context, const Arguments& args) {
-  const spec::Loaded loaded = context.load_and_warn();
+  spec::LoadOptions options = context.load_options();
+  options.to_run = false;
+  const spec::Loaded loaded = context.load_and_warn(options);
   const spec::Stack& stack = loaded.stack;
   check_services(args.names, service_names(stack), stack.name);
   if (args.config.quiet) return kDone;

@@ -228,7 +228,8 @@ void write_yaml(std::string& out, const Node& node, std::size_t indent, After af
       if (child->is_scalar()) {
         out += child->is_null()
                    ? " null"
-                   : " " + (child->is_string() ? yaml_scalar(doubled(child->text, dollars)) : child->text);
+                   : " " + (child->is_string() ? yaml_scalar(doubled(child->text, dollars))
+                                               : child->text);
         out += "\n";
       } else if (child->children.empty()) {
         out += child->is_map() ? " {}\n" : " []\n";

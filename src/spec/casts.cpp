@@ -1,6 +1,7 @@
 #include "spec/casts.hpp"
 
 #include "base/text.hpp"
+#include "spec/short_forms.hpp"
 #include "spec/units.hpp"
 
 namespace spec {
@@ -159,22 +160,22 @@ void as_words(Node& node, const Path& path, Report& report) {
     }
     return;
   }
-  SplitWords split;
-  if (!split_words(node.text, split)) {
-    report.error(node.place,
-                 base::cat(path.str(), ": a quote is not closed, or a bracket is without one"),
+  std::vector<std::string> words;
+  std::string dropped;
+  if (!split_words(node.text, words, &dropped)) {
+    report.error(node.place, base::cat(path.str(), ": a quote or bracket is not closed"),
                  "write the command as a list: [\"program\", \"argument\"]");
     return;
   }
-  if (!split.dropped.empty()) {
-    report.warning(node.place,
-                   base::cat(path.str(), ": no shell runs this: '", split.dropped.substr(0, 60),
-                             "' is dropped"),
-                   "write [\"sh\", \"-c\", \"...\"] for a shell's operators");
+  if (!dropped.empty()) {
+    report.warning(
+        node.place,
+        base::cat(path.str(), ": no shell runs this: '", dropped.substr(0, 60), "' is dropped"),
+        "write [\"sh\", \"-c\", \"...\"] for a shell's operators");
   }
   node.kind = Kind::Sequence;
   node.text.clear();
-  for (std::string& word : split.words) {
+  for (std::string& word : words) {
     node.children.push_back(Node::string(std::move(word), node.place));
   }
 }

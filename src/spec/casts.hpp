@@ -26,12 +26,4 @@ void as_mapping(Node& node, const Path& path, Report& report, Nulls nulls);
 void as_options(Node& node, const Path& path, Report& report);
 void as_hosts(Node& node, const Path& path, Report& report);
 
-// Words as docker compose takes a command apart: quotes and backslashes, no variables; what
-// follows a shell's operator outside of quotes is dropped. False: something is not closed.
-struct SplitWords {
-  std::vector<std::string> words;
-  std::string dropped;  // "&& b": where a shell's operator ended it
-};
-bool split_words(std::string_view text, SplitWords& out);
-
 }  // namespace spec

@@ -35,9 +35,8 @@ void count_devices(Node& device) {
 
 void service_defaults(Node& service) {
   if (Node* build = service.find("build")) by_default(*build, "context", Kind::String, ".");
-  each_of(service, "depends_on", [](Node& dependency) {
-    by_default(dependency, "required", Kind::Bool, "true");
-  });
+  each_of(service, "depends_on",
+          [](Node& dependency) { by_default(dependency, "required", Kind::Bool, "true"); });
   each_of(service, "env_file",
           [](Node& file) { by_default(file, "required", Kind::Bool, "true"); });
   each_of(service, "ports", [](Node& port) {
@@ -62,16 +61,15 @@ void check_source(const Node& object, std::string_view kind,
     const Node* found = object.find(key);
     if (found == nullptr) continue;
     if (first != nullptr) {
-      report.error(found->key_place,
-                   base::cat(kind, " ", object.key, ": ", first->key, " and ", key,
-                             " exclude each other"),
-                   "keep one of the two", {{first->key_place, "the other one"}});
+      report.error(
+          found->key_place,
+          base::cat(kind, " ", object.key, ": ", first->key, " and ", key, " exclude each other"),
+          "keep one of the two", {{first->key_place, "the other one"}});
     }
     first = found;
   }
   if (first == nullptr && object.find("driver") == nullptr && object.find("external") == nullptr) {
-    report.error(object.key_place,
-                 base::cat(kind, " ", object.key, " says nowhere what it holds"),
+    report.error(object.key_place, base::cat(kind, " ", object.key, " says nowhere what it holds"),
                  "give it one of " + wanted + ", or external: true");
   }
 }
@@ -84,11 +82,11 @@ void check_external(const Node& volume, Report& report) {
     if (child.key == "name" || child.key == "external" || base::starts_with(child.key, "x-")) {
       continue;
     }
-    report.error(child.key_place,
-                 base::cat("volume ", volume.key, ": external and ", child.key,
-                           " exclude each other"),
-                 "an external one is made elsewhere: only its name can be given",
-                 {{external->place, "external is here"}});
+    report.error(
+        child.key_place,
+        base::cat("volume ", volume.key, ": external and ", child.key, " exclude each other"),
+        "an external one is made elsewhere: only its name can be given",
+        {{external->place, "external is here"}});
   }
 }
 
@@ -106,8 +104,9 @@ void check_service(const Node& service, Report& report) {
     each_of(*develop, "watch", [&](const Node& rule) {
       const Node* path = rule.find("path");
       if (path != nullptr && path->text.empty()) {
-        report.error(path->place, base::cat("service ", service.key, ": develop.watch: path is "
-                                                                     "empty"));
+        report.error(path->place, base::cat("service ", service.key,
+                                            ": develop.watch: path is "
+                                            "empty"));
       }
     });
   }

@@ -55,12 +55,14 @@ class Consistency {
     if (other == nullptr) {
       std::vector<std::string> names;
       for (const auto& [key, each] : in_.stack.services) names.push_back(key);
-      error(context, base::cat("the context ", context.key, " names the service '", name,
-                               "', which is not defined"),
+      error(context,
+            base::cat("the context ", context.key, " names the service '", name,
+                      "', which is not defined"),
             suggestion(name, names));
     } else if (other->find("build") == nullptr) {
-      error(context, base::cat("the context ", context.key, " names the service '", name,
-                               "', which is not built"),
+      error(context,
+            base::cat("the context ", context.key, " names the service '", name,
+                      "', which is not built"),
             {}, {{other->key_place, "that service is here"}});
     }
   }
@@ -191,12 +193,12 @@ class CycleFinder {
       if (i == from) {
         place = used.place;
       } else {
-        related.push_back({used.place, base::cat(way_[i].service->name, " depends on ",
-                                                 used.service, " here")});
+        related.push_back(
+            {used.place, base::cat(way_[i].service->name, " depends on ", used.service, " here")});
       }
     }
-    in_.report.error(place, base::cat("services depend on each other in a circle: ", names,
-                                      again.name),
+    in_.report.error(place,
+                     base::cat("services depend on each other in a circle: ", names, again.name),
                      "one of them must start without the other", std::move(related));
   }
 
@@ -214,7 +216,8 @@ void check_secrets(Resolving& in) {
         !secret.text_of("environment").empty()) {
       continue;
     }
-    in.report.error(secret.key_place, base::cat("secret ", secret.key, " says nowhere what it holds"),
+    in.report.error(secret.key_place,
+                    base::cat("secret ", secret.key, " says nowhere what it holds"),
                     "give it one of file, environment, or external: true");
   }
 }

@@ -38,7 +38,7 @@ class Documents {
       : options_(std::move(options)), sources_(sources), report_(report) {}
 
   struct File {
-    std::string path;   // absolute; "-" is standard input
+    std::string path;  // absolute; "-" is standard input
     SourceRole role = SourceRole::Stack;
     Place from;
   };

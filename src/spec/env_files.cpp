@@ -65,8 +65,8 @@ class EnvFileReader {
       return;
     }
     if (text.find('\0') != std::string::npos) {
-      report_.error(path.place, base::cat(what, " ", path.text,
-                                          " is not a text file: it holds a NUL byte"));
+      report_.error(path.place,
+                    base::cat(what, " ", path.text, " is not a text file: it holds a NUL byte"));
       return;
     }
     const std::string format = file.text_of("format");
@@ -78,8 +78,7 @@ class EnvFileReader {
     DotenvOptions options;
     options.file = static_cast<std::uint32_t>(sources_.size());
     if (format == "raw") options.format = DotenvFormat::Raw;
-    sources_.push_back(
-        {shown_name(path.text, shown_from_), text, SourceRole::EnvFile, path.place});
+    sources_.push_back({shown_name(path.text, shown_from_), text, SourceRole::EnvFile, path.place});
     KeyIndex index(into);
     const Lookup lookup = [&](const std::string& name) -> std::optional<std::string> {
       if (auto value = environment_.find(name); value && !labels) return value;

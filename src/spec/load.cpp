@@ -158,10 +158,9 @@ class Loader {
       return;
     }
     if (name != text.text) {
-      report_.warning(
-          found.place,
-          base::cat("'", text.text, "' is not a project name, '", name, "' is used"),
-          "lower case letters, digits, '-' and '_', beginning with a letter or digit");
+      report_.warning(found.place,
+                      base::cat("'", text.text, "' is not a project name, '", name, "' is used"),
+                      "lower case letters, digits, '-' and '_', beginning with a letter or digit");
     }
     project_ = name;
     environment_.set("COMPOSE_PROJECT_NAME", project_);

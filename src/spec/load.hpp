@@ -26,13 +26,13 @@ struct LoadOptions {
   std::string project_name;        // -p; empty: COMPOSE_PROJECT_NAME, `name:`, folder's name
   std::string project_directory;   // empty: folder of the first file
   std::vector<std::string>
-      env_files;  // --env-file; empty: .env in the project directory when there
+      env_files;                      // --env-file; empty: .env in the project directory when there
   std::vector<std::string> profiles;  // empty: COMPOSE_PROFILES
   std::string working_dir;            // where the command runs, absolute
   std::map<std::string, std::string> environment;  // the shell's
   // False: what only running it would show to be wrong is a warning.
   bool to_run = true;
-  bool strict = false;                             // a variable without value is an error
+  bool strict = false;  // a variable without value is an error
   StageOptions stages;
 };
 
@@ -40,7 +40,7 @@ struct Loaded {
   Stack stack;  // without normalisation, interpolation or consistency: only its canonical form
   std::vector<Diagnostic> warnings;
   Sources sources;
-  Environment environment;                       // what the files see
+  Environment environment;                      // what the files see
   std::map<std::string, std::string> inactive;  // services no profile selects, with their profiles
 };
 

@@ -8,7 +8,8 @@ namespace spec {
 namespace {
 
 constexpr const char* kForms =
-    "a port reads [[ADDRESS:]HOST:]CONTAINER[/tcp|/udp|/sctp], each number from 1 to 65535 or a range";
+    "a port reads [[ADDRESS:]HOST:]CONTAINER[/tcp|/udp|/sctp], each number from 1 to 65535 or a "
+    "range";
 
 struct ShortPort {
   std::string address, published, target, protocol = "tcp";
@@ -70,8 +71,8 @@ void check_long(Node& node, const Path& path, Report& report) {
     } else if (!range || range->count != 1 || range->first == 0) {
       target->kind = Kind::Int;
       report.run_error(target->place,
-                   base::cat(path.str(), ": '", target->text, "' is not a port of a container"),
-                   "a port is a number from 1 to 65535");
+                       base::cat(path.str(), ": '", target->text, "' is not a port of a container"),
+                       "a port is a number from 1 to 65535");
     } else {
       target->kind = Kind::Int;
       target->text = std::to_string(range->first);
@@ -80,8 +81,8 @@ void check_long(Node& node, const Path& path, Report& report) {
   if (const Node* published = node.find("published");
       published != nullptr && !published->text.empty() && !parse_port_range(published->text)) {
     report.run_error(published->place,
-                 base::cat(path.str(), ": '", published->text, "' is not a port of the host"),
-                 "a port is a number from 1 to 65535, or a range such as 8000-8010");
+                     base::cat(path.str(), ": '", published->text, "' is not a port of the host"),
+                     "a port is a number from 1 to 65535, or a range such as 8000-8010");
   }
   if (const Node* ip = node.find("host_ip"); ip != nullptr && !base::parse_ip(ip->text)) {
     report.error(ip->place, base::cat(path.str(), ": '", ip->text, "' is not an IP address"));
@@ -89,8 +90,8 @@ void check_long(Node& node, const Path& path, Report& report) {
   if (const Node* protocol = node.find("protocol");
       protocol != nullptr && !known_protocol(protocol->text)) {
     report.run_error(protocol->place,
-                 base::cat(path.str(), ": the protocol '", protocol->text, "' is not known"),
-                 "tcp, udp or sctp");
+                     base::cat(path.str(), ": the protocol '", protocol->text, "' is not known"),
+                     "tcp, udp or sctp");
   }
 }
 

@@ -72,11 +72,11 @@ void check_ports(Resolving& in) {
       const Held& second = later ? held[j] : held[i];
       const Held& first = later ? held[i] : held[j];
       in.report.run_error(second.port->place,
-                      base::cat("service ", second.service->name, ": port ",
-                                std::max(first.first(), second.first()),
-                                " of the host is taken by service ", first.service->name),
-                      "publish one of the two on another port or address",
-                      {{first.port->place, "the other one"}});
+                          base::cat("service ", second.service->name, ": port ",
+                                    std::max(first.first(), second.first()),
+                                    " of the host is taken by service ", first.service->name),
+                          "publish one of the two on another port or address",
+                          {{first.port->place, "the other one"}});
       break;
     }
   }

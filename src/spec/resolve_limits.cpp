@@ -16,7 +16,7 @@ class Reader {
 
   void complain(const Node& node, std::string_view why, std::string hint = {}) {
     report_.run_error(node.place, base::cat("service ", service_.name, ": ", node.key, " ", why),
-                  std::move(hint));
+                      std::move(hint));
   }
 
   // The two spellings of one limit must agree; the one that is there counts.

@@ -31,14 +31,14 @@ void read_ipam(const Node& node, Network& network, std::vector<Place>& places, R
     const auto cidr = base::parse_cidr(subnet->text);
     if (!cidr) {
       report.run_error(subnet->place,
-                   base::cat("network ", network.key, ": '", subnet->text, "' is not a subnet"),
-                   "a subnet reads ADDRESS/PREFIX: 172.28.0.0/16, fd00:1::/64");
+                       base::cat("network ", network.key, ": '", subnet->text, "' is not a subnet"),
+                       "a subnet reads ADDRESS/PREFIX: 172.28.0.0/16, fd00:1::/64");
       continue;
     }
     if (cidr->network() != *cidr) {
       report.run_error(subnet->place,
-                   base::cat("network ", network.key, ": ", subnet->text, " has host bits set"),
-                   base::cat("did you mean ", cidr->network().str(), "?"));
+                       base::cat("network ", network.key, ": ", subnet->text, " has host bits set"),
+                       base::cat("did you mean ", cidr->network().str(), "?"));
       continue;
     }
     for (std::size_t i = 0; i < network.subnets.size(); ++i) {
@@ -53,12 +53,12 @@ void read_ipam(const Node& node, Network& network, std::vector<Place>& places, R
       const auto address = base::parse_ip(gateway->text);
       if (!address) {
         report.run_error(gateway->place, base::cat("network ", network.key, ": '", gateway->text,
-                                               "' is not an IP address"));
+                                                   "' is not an IP address"));
       } else if (!cidr->contains(*address)) {
         report.run_error(gateway->place,
-                     base::cat("network ", network.key, ": the gateway ", gateway->text,
-                               " is outside of ", subnet->text),
-                     {}, {{subnet->place, "the subnet"}});
+                         base::cat("network ", network.key, ": the gateway ", gateway->text,
+                                   " is outside of ", subnet->text),
+                         {}, {{subnet->place, "the subnet"}});
       } else {
         network.gateways.push_back(*address);
       }
@@ -102,10 +102,10 @@ void resolve_networks(Resolving& in) {
       for (const Taken& other : taken) {
         if (other.cidr.overlaps(network.subnets[i])) {
           in.report.run_error(places[i],
-                          base::cat("network ", node.key, ": ", network.subnets[i].str(),
-                                    " overlaps the subnet of network ", other.key),
-                          "give each network a range of its own",
-                          {{other.place, "the other subnet"}});
+                              base::cat("network ", node.key, ": ", network.subnets[i].str(),
+                                        " overlaps the subnet of network ", other.key),
+                              "give each network a range of its own",
+                              {{other.place, "the other subnet"}});
         }
       }
       taken.push_back({network.subnets[i], places[i], node.key});

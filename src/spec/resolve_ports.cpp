@@ -18,6 +18,11 @@ void resolve_ports(const Node& node, Service& service, Report& report) {
         port.published_first = static_cast<std::uint16_t>(range->first);
         port.published_count = static_cast<std::uint16_t>(range->count);
       }
+      if (const Node* protocol = item.find("protocol"); protocol && protocol->text == "sctp") {
+        report.warning(item.place, base::cat("service ", service.name,
+                                             ": ports of sctp are not published yet"));
+        continue;
+      }
       port.protocol = item.text_of("protocol") == "udp" ? Protocol::Udp : Protocol::Tcp;
       if (const std::string ip = item.text_of("host_ip"); !ip.empty()) {
         port.host_address = base::parse_ip(ip);

@@ -80,7 +80,7 @@ void one_option(const Node& item, Service& service, const std::string& directory
   const std::string value = at == std::string::npos ? std::string() : text.substr(at + 1);
   const auto bad = [&](const std::string& why, std::string hint) {
     report.run_error(item.place, base::cat("service ", service.name, ": security_opt: ", why),
-                 std::move(hint));
+                     std::move(hint));
   };
   if (name == "no-new-privileges") {
     if (at != std::string::npos && value != "true" && value != "false") {
@@ -128,14 +128,14 @@ void read_sysctls(const Node& node, Service& service, Report& report) {
     }
     if (!fine) {
       report.run_error(child.key_place,
-                   base::cat("service ", service.name, ": sysctls: '", child.key,
-                             "' is not the name of a sysctl"),
-                   "for example net.core.somaxconn");
+                       base::cat("service ", service.name, ": sysctls: '", child.key,
+                                 "' is not the name of a sysctl"),
+                       "for example net.core.somaxconn");
       continue;
     }
     if (child.is_null() || child.text.find('\n') != std::string::npos) {
       report.run_error(child.place, base::cat("service ", service.name, ": sysctls: ", child.key,
-                                          " needs a value on one line"));
+                                              " needs a value on one line"));
       continue;
     }
     if (!namespaced(child.key)) {

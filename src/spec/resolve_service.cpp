@@ -73,11 +73,11 @@ class ServiceReader {
     if (image != nullptr) service_.image = {image->text, image->place};
     if (service_.image.value.empty() && node_.find("build") == nullptr &&
         node_.find("provider") == nullptr) {
-      in_.report.error(image != nullptr ? image->place : service_.place,
-                       base::cat("service ", service_.name,
-                                 image != nullptr ? ": image is empty"
-                                                  : ": neither image nor build is given"),
-                       "add image: NAME, or image: host for this machine's own programs");
+      in_.report.error(
+          image != nullptr ? image->place : service_.place,
+          base::cat("service ", service_.name,
+                    image != nullptr ? ": image is empty" : ": neither image nor build is given"),
+          "add image: NAME, or image: host for this machine's own programs");
     }
     read_words(node_, "command", service_.command);
     read_words(node_, "entrypoint", service_.entrypoint);
@@ -123,7 +123,7 @@ class ServiceReader {
     if (const Node* files = options->find("max-file")) {
       if (base::parse_uint(files->text).value_or(0) == 0) {
         run_error(*files, base::cat("logging: '", files->text, "' is not a number of files"),
-              "max-file: \"3\"");
+                  "max-file: \"3\"");
       }
     }
   }
@@ -135,17 +135,20 @@ class ServiceReader {
     if (const Node* host = node_.find("hostname");
         host != nullptr && !valid_name(host->text, true)) {
       run_error(*host, base::cat("'", host->text, "' is not a host name"),
-            "letters, digits, dots and hyphens, 63 at most");
+                "letters, digits, dots and hyphens, 63 at most");
     }
     if (const Node* name = node_.find("container_name");
         name != nullptr && !valid_name(name->text, false)) {
-      run_error(*name, base::cat("container_name: '", name->text, "' is not a name"),
-            "letters, digits, '_', '.' and '-', beginning with a letter or digit");
+      const std::string text = base::cat("container_name: '", name->text, "' is not a name");
+      const char* hint =
+          "letters, digits, '_', '.' and '-', two at least, beginning with a letter or digit";
+      // docker compose wants a name somewhere in the text; the rest shows when it is run.
+      name->text.size() < 2 ? error(*name, text, hint) : run_error(*name, text, hint);
     }
   }
 
   static bool valid_name(std::string_view text, bool host) {
-    if (text.empty() || text.size() > (host ? 63U : 200U)) return false;
+    if (text.size() < (host ? 1U : 2U) || text.size() > (host ? 63U : 200U)) return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
       const char c = text[i];
       const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -184,7 +187,7 @@ class ServiceReader {
       if (network.name.empty()) network.name = in_.stack.name + "_default";
     } else {
       run_error(*mode, base::cat("the network_mode '", text, "' is not known"),
-            "none, host or service:NAME");
+                "none, host or service:NAME");
     }
     const Node* networks = node_.find("networks");
     if (networks != nullptr && !networks->children.empty()) {
@@ -215,7 +218,7 @@ class ServiceReader {
     const auto value = base::parse_ip(node.text);
     if (!value || value->family != family) {
       run_error(node, base::cat("'", node.text, "' is not an IPv",
-                            family == base::Family::V4 ? "4" : "6", " address"));
+                                family == base::Family::V4 ? "4" : "6", " address"));
       return {};
     }
     const auto found = in_.stack.networks.find(attachment.network);
@@ -225,16 +228,16 @@ class ServiceReader {
       if (subnet.address.family != family) continue;
       if (subnet.contains(*value)) return value;
       run_error(node,
-            base::cat("the address ", node.text, " is outside of ", subnet.str(),
-                      ", the subnet of network ", network.key),
-            {}, {{network.place, "the network is defined here"}});
+                base::cat("the address ", node.text, " is outside of ", subnet.str(),
+                          ", the subnet of network ", network.key),
+                {}, {{network.place, "the network is defined here"}});
     }
     return value;
   }
 
   void networks() {
     const Node* all = node_.find("networks");
-    if (all == nullptr) return;
+    if (all == nullptr || node_.find("network_mode") != nullptr) return;
     for (const Node& item : all->children) {
       Attachment attachment;
       attachment.network = item.key;
@@ -353,7 +356,7 @@ class ServiceReader {
       const auto value = base::parse_int(retries->text);
       if (!value || *value < 0 || *value > 1'000'000) {
         run_error(*retries,
-              base::cat("healthcheck.retries: ", retries->text, " is no number of tries"));
+                  base::cat("healthcheck.retries: ", retries->text, " is no number of tries"));
       } else if (*value > 0) {
         out.retries = static_cast<unsigned>(*value);
       }
@@ -377,14 +380,14 @@ class ServiceReader {
       service_.restart.mode = RestartMode::OnFailure;
     } else {
       run_error(*restart, base::cat("the restart policy '", restart->text, "' is not known"),
-            suggestion(mode, {"no", "always", "on-failure", "unless-stopped"}));
+                suggestion(mode, {"no", "always", "on-failure", "unless-stopped"}));
       return;
     }
     if (colon == std::string::npos) return;
     const auto tries = base::parse_uint(std::string_view(restart->text).substr(colon + 1));
     if (mode != "on-failure" || !tries || *tries > 1'000'000) {
       run_error(*restart, base::cat("'", restart->text, "' is not a restart policy"),
-            "only on-failure takes a number: on-failure:3");
+                "only on-failure takes a number: on-failure:3");
       return;
     }
     service_.restart.max_retries = static_cast<unsigned>(*tries);
@@ -423,7 +426,7 @@ class ServiceReader {
         const std::string target = item.text.substr(item.text.find('=') + 1);
         if (target != "host-gateway" && !base::parse_ip(target)) {
           run_error(item, base::cat("extra_hosts: '", target, "' is not an IP address"),
-                "an address, or host-gateway for this machine");
+                    "an address, or host-gateway for this machine");
           continue;
         }
         service_.extra_hosts.push_back(item.text);

@@ -68,9 +68,9 @@ struct Field {
   std::string_view choices;  // "a|b": the only values
   bool nullable = false;
   bool items_nullable = false;  // ObjectMap: a name without a value
-  bool required = false;    // checked once everything is merged
-  std::string_view json_name;  // where JSON has another one than the file
-  bool zero_shown = false;     // false, 0 and "" say something: config prints them
+  bool required = false;        // checked once everything is merged
+  std::string_view json_name;   // where JSON has another one than the file
+  bool zero_shown = false;      // false, 0 and "" say something: config prints them
 
   // The rows of the tables are built by these.
   [[nodiscard]] Field honoured() const;

@@ -107,17 +107,16 @@ const Object& update_object() {
 }
 
 const Object& watch_object() {
-  static const Object object("a watch rule",
-                             {
-                                 Field{"action", Type::String}.needed().one_of(
-                                     "rebuild|sync|restart|sync+restart|sync+exec"),
-                                 Field{"exec", Type::Object}.of(hook_object),
-                                 Field{"ignore", Type::StringOrList}.no_repeats(),
-                                 Field{"include", Type::StringOrList}.no_repeats(),
-                                 Field{"initial_sync", Type::Bool},
-                                 Field{"path", Type::String}.needed().shown_zero(),
-                                 Field{"target", Type::String},
-                             });
+  static const Object object("a watch rule", {
+                                                 Field{"action", Type::String}.needed().one_of(
+                                                     "rebuild|sync|restart|sync+restart|sync+exec"),
+                                                 Field{"exec", Type::Object}.of(hook_object),
+                                                 Field{"ignore", Type::StringOrList}.no_repeats(),
+                                                 Field{"include", Type::StringOrList}.no_repeats(),
+                                                 Field{"initial_sync", Type::Bool},
+                                                 Field{"path", Type::String}.needed().shown_zero(),
+                                                 Field{"target", Type::String},
+                                             });
   return object;
 }
 
@@ -131,19 +130,18 @@ const Object& develop_object() {
 }
 
 const Object& deploy_object() {
-  static const Object object(
-      "deploy",
-      {
-          Field{"endpoint_mode", Type::String},
-          Field{"labels", Type::Mapping},
-          Field{"mode", Type::String},
-          Field{"placement", Type::Object}.of(placement_object),
-          Field{"replicas", Type::Int}.honoured().shown_zero(),
-          Field{"resources", Type::Object}.honoured().of(resources_object),
-          Field{"restart_policy", Type::Object}.of(restart_policy_object),
-          Field{"rollback_config", Type::Object}.of(update_object),
-          Field{"update_config", Type::Object}.of(update_object),
-      });
+  static const Object object("deploy",
+                             {
+                                 Field{"endpoint_mode", Type::String},
+                                 Field{"labels", Type::Mapping},
+                                 Field{"mode", Type::String},
+                                 Field{"placement", Type::Object}.of(placement_object),
+                                 Field{"replicas", Type::Int}.honoured().shown_zero(),
+                                 Field{"resources", Type::Object}.honoured().of(resources_object),
+                                 Field{"restart_policy", Type::Object}.of(restart_policy_object),
+                                 Field{"rollback_config", Type::Object}.of(update_object),
+                                 Field{"update_config", Type::Object}.of(update_object),
+                             });
   return object;
 }
 

@@ -6,18 +6,20 @@ namespace spec {
 namespace {
 
 const Object& throttle_object() {
-  static const Object object("a limit of a device", {
-                                                        Field{"path", Type::String}.shown_zero().json("Path"),
-                                                        Field{"rate", Type::Bytes}.shown_zero().json("Rate"),
-                                                    });
+  static const Object object("a limit of a device",
+                             {
+                                 Field{"path", Type::String}.shown_zero().json("Path"),
+                                 Field{"rate", Type::Bytes}.shown_zero().json("Rate"),
+                             });
   return object;
 }
 
 const Object& weight_object() {
-  static const Object object("a weight of a device", {
-                                                         Field{"path", Type::String}.shown_zero().json("Path"),
-                                                         Field{"weight", Type::Int}.shown_zero().json("Weight"),
-                                                     });
+  static const Object object("a weight of a device",
+                             {
+                                 Field{"path", Type::String}.shown_zero().json("Path"),
+                                 Field{"weight", Type::Int}.shown_zero().json("Weight"),
+                             });
   return object;
 }
 
@@ -74,13 +76,12 @@ const Object& healthcheck_object() {
 
 const Object& dependency_object() {
   static const Object object(
-      "a dependency",
-      {
-          Field{"condition", Type::String}.honoured().needed().one_of(
-              "service_started|service_healthy|service_completed_successfully"),
-          Field{"required", Type::Bool}.honoured().shown_zero(),
-          Field{"restart", Type::Bool}.honoured(),
-      });
+      "a dependency", {
+                          Field{"condition", Type::String}.honoured().needed().one_of(
+                              "service_started|service_healthy|service_completed_successfully"),
+                          Field{"required", Type::Bool}.honoured().shown_zero(),
+                          Field{"restart", Type::Bool}.honoured(),
+                      });
   return object;
 }
 
@@ -101,11 +102,12 @@ const Object& attachment_object() {
 }
 
 const Object& env_file_object() {
-  static const Object object("an env_file", {
-                                                Field{"format", Type::String}.honoured(),
-                                                Field{"path", Type::String}.honoured().needed(),
-                                                Field{"required", Type::Bool}.honoured().shown_zero(),
-                                            });
+  static const Object object("an env_file",
+                             {
+                                 Field{"format", Type::String}.honoured(),
+                                 Field{"path", Type::String}.honoured().needed(),
+                                 Field{"required", Type::Bool}.honoured().shown_zero(),
+                             });
   return object;
 }
 
@@ -127,14 +129,13 @@ const Object& device_object() {
 }
 
 const Object& file_reference_object() {
-  static const Object object("a reference to a config or secret",
-                             {
-                                 Field{"gid", Type::String},
-                                 Field{"mode", Type::FileMode},
-                                 Field{"source", Type::String},
-                                 Field{"target", Type::String},
-                                 Field{"uid", Type::String},
-                             });
+  static const Object object("a reference to a config or secret", {
+                                                                      Field{"gid", Type::String},
+                                                                      Field{"mode", Type::FileMode},
+                                                                      Field{"source", Type::String},
+                                                                      Field{"target", Type::String},
+                                                                      Field{"uid", Type::String},
+                                                                  });
   return object;
 }
 
@@ -222,20 +223,19 @@ const Object& port_object() {
 }
 
 const Object& mount_object() {
-  static const Object object(
-      "a volume of a service",
-      {
-          Field{"bind", Type::Object}.honoured().of(mount_bind_object),
-          Field{"consistency", Type::String},
-          Field{"image", Type::Object}.of(mount_image_object),
-          Field{"read_only", Type::Bool}.honoured(),
-          Field{"source", Type::String}.honoured(),
-          Field{"target", Type::String}.honoured(),
-          Field{"tmpfs", Type::Object}.honoured().of(mount_tmpfs_object),
-          Field{"type", Type::String}.honoured().needed().one_of(
-              "bind|volume|tmpfs|cluster|npipe|image"),
-          Field{"volume", Type::Object}.honoured().of(mount_volume_object),
-      });
+  static const Object object("a volume of a service",
+                             {
+                                 Field{"bind", Type::Object}.honoured().of(mount_bind_object),
+                                 Field{"consistency", Type::String},
+                                 Field{"image", Type::Object}.of(mount_image_object),
+                                 Field{"read_only", Type::Bool}.honoured(),
+                                 Field{"source", Type::String}.honoured(),
+                                 Field{"target", Type::String}.honoured(),
+                                 Field{"tmpfs", Type::Object}.honoured().of(mount_tmpfs_object),
+                                 Field{"type", Type::String}.honoured().needed().one_of(
+                                     "bind|volume|tmpfs|cluster|npipe|image"),
+                                 Field{"volume", Type::Object}.honoured().of(mount_volume_object),
+                             });
   return object;
 }
 

@@ -78,12 +78,10 @@ const Object& service_object() {
           Field{"mem_reservation", Type::Bytes}.honoured(),
           Field{"mem_swappiness", Type::Bytes},
           Field{"memswap_limit", Type::Bytes}.honoured(),
-          Field{"models", Type::ObjectMap}
-              .of(service_model_object)
-              .form(expand_names)
-              .null_items(),
+          Field{"models", Type::ObjectMap}.of(service_model_object).form(expand_names).null_items(),
           Field{"network_mode", Type::String}.honoured(),
-          Field{"networks", Type::ObjectMap}.honoured()
+          Field{"networks", Type::ObjectMap}
+              .honoured()
               .of(attachment_object)
               .form(expand_names)
               .null_items(),

@@ -16,12 +16,12 @@ const Object& pool_object() {
 }
 
 const Object& ipam_object() {
-  static const Object object(
-      "ipam", {
-                  Field{"config", Type::ObjectList}.honoured().of(pool_object),
-                  Field{"driver", Type::String},
-                  Field{"options", Type::Mapping},
-              });
+  static const Object object("ipam",
+                             {
+                                 Field{"config", Type::ObjectList}.honoured().of(pool_object),
+                                 Field{"driver", Type::String},
+                                 Field{"options", Type::Mapping},
+                             });
   return object;
 }
 

@@ -51,11 +51,12 @@ void complete_object(const Node& node, const Object& object, const Path& path, R
     if (!field.required) continue;
     const Node* child = node.find(field.name);
     if (child != nullptr && !child->is_null()) continue;
-    report.error(node.key_place.known() ? node.key_place : node.place,
-                 base::cat(path.str(), ": ", object.what, " needs the key ", field.name),
-                 field.choices.empty()
-                     ? std::string()
-                     : base::cat(field.name, ": ", base::join(base::split(field.choices, '|'), ", ")));
+    report.error(
+        node.key_place.known() ? node.key_place : node.place,
+        base::cat(path.str(), ": ", object.what, " needs the key ", field.name),
+        field.choices.empty()
+            ? std::string()
+            : base::cat(field.name, ": ", base::join(base::split(field.choices, '|'), ", ")));
   }
   for (const Node& child : node.children) {
     const Field* field = object.find(child.key);

@@ -162,8 +162,8 @@ void expand_options(Node& node, const Path& path, Report& report) {
 
 void check_pull_policy(Node& node, const Path& path, Report& report) {
   if (!node.is_string()) return;
-  static const std::vector<std::string> kNames{
-      "always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly"};
+  static const std::vector<std::string> kNames{"always",  "never",   "build", "if_not_present",
+                                               "missing", "refresh", "daily", "weekly"};
   for (const std::string& name : kNames) {
     if (node.text == name) return;
   }

@@ -38,4 +38,9 @@ std::string path_identity(const Node& item);
 std::string text_identity(const Node& item);
 std::string key_identity(const Node& item);
 
+// Words as docker compose takes a command apart: quotes and backslashes, no variables; what
+// follows a shell's operator outside of quotes goes to `dropped`. False: something is not closed.
+bool split_words(std::string_view text, std::vector<std::string>& out,
+                 std::string* dropped = nullptr);
+
 }  // namespace spec

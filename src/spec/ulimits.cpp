@@ -44,7 +44,7 @@ void soft_and_hard(Node& limit, const Path& path, Report& report) {
   if (!fine || hard->text == "-1") return;
   if (soft->text == "-1" || *base::parse_int(soft->text) > *base::parse_int(hard->text)) {
     report.run_error(soft->place, base::cat(path.str(), ": soft is above hard"), {},
-                 {{hard->place, "hard is here"}});
+                     {{hard->place, "hard is here"}});
   }
 }
 
@@ -62,7 +62,7 @@ void check_ulimits(Node& node, const Path& path, Report& report) {
     if (!known) {
       report.run_error(child.key_place,
                        base::cat(path.str(), ": the limit '", child.key, "' is not known"),
-                   suggestion(child.key, limit_names()));
+                       suggestion(child.key, limit_names()));
     }
     const Path at{&path, child.key};
     if (child.is_map()) {

@@ -1,4 +1,4 @@
-#include "spec/casts.hpp"
+#include "spec/short_forms.hpp"
 
 namespace spec {
 namespace {
@@ -12,7 +12,7 @@ bool is_blank(char c) {
 
 class WordSplitter {
  public:
-  WordSplitter(std::string_view text, SplitWords& out) : text_(text), out_(out) {}
+  WordSplitter(std::string_view text, std::vector<std::string>& out) : text_(text), out_(out) {}
 
   bool run() {
     for (at_ = 0; at_ < text_.size(); ++at_) {
@@ -28,9 +28,11 @@ class WordSplitter {
         put(c);
       }
     }
-    if (in_word_) out_.words.push_back(std::move(word_));
+    if (in_word_) out_.push_back(std::move(word_));
     return quote_ == Quote::None;
   }
+
+  [[nodiscard]] std::string_view dropped() const { return dropped_; }
 
  private:
   void put(char c) {
@@ -51,7 +53,7 @@ class WordSplitter {
     if (quote_ != Quote::None) {
       word_ += c;
     } else if (in_word_) {
-      out_.words.push_back(std::move(word_));
+      out_.push_back(std::move(word_));
       word_.clear();
       in_word_ = false;
     }
@@ -95,7 +97,7 @@ class WordSplitter {
         if (quote_ != Quote::None) return false;
         // The number in "2>file" belongs to the operator.
         if (c == '>' && !word_.empty() && word_[0] >= '0' && word_[0] <= '9') in_word_ = false;
-        out_.dropped = text_.substr(at_);
+        dropped_ = text_.substr(at_);
         stopped_ = true;
         return false;
       default:
@@ -104,7 +106,8 @@ class WordSplitter {
   }
 
   std::string_view text_;
-  SplitWords& out_;
+  std::vector<std::string>& out_;
+  std::string_view dropped_;
   std::size_t at_ = 0;
   std::string word_;
   Quote quote_ = Quote::None;
@@ -113,8 +116,11 @@ class WordSplitter {
 
 }  // namespace
 
-bool split_words(std::string_view text, SplitWords& out) {
-  return WordSplitter(text, out).run();
+bool split_words(std::string_view text, std::vector<std::string>& out, std::string* dropped) {
+  WordSplitter splitter(text, out);
+  const bool fine = splitter.run();
+  if (dropped != nullptr) *dropped = splitter.dropped();
+  return fine;
 }
 
 }  // namespace spec
