@@ -44,7 +44,7 @@ std::optional<std::uint32_t> Documents::read(const File& file) {
   const auto index = static_cast<std::uint32_t>(sources_.size());
   std::string text;
   if (file.path == "-") {
-    text = read_standard_input(bounds_.bytes);
+    text = read_standard_input(options_.bounds.bytes);
   } else if (base::is_directory(file.path)) {
     if (!file.from.known()) {
       throw base::Error(base::cat(file.path, " is a folder, not a stack file"),
@@ -71,8 +71,8 @@ std::optional<std::uint32_t> Documents::read(const File& file) {
 std::vector<Node> Documents::parse(std::uint32_t source) {
   const std::string& text = sources_[source].text;
   const std::size_t errors_before = report_.errors();
-  if (!scan(text, source, bounds_, report_)) return {};
-  std::vector<Node> parsed = parse_yaml(text, source, bounds_, report_);
+  if (!scan(text, source, options_.bounds, report_)) return {};
+  std::vector<Node> parsed = parse_yaml(text, source, options_.bounds, report_);
   if (report_.errors() != errors_before) return {};
   if (parsed.empty()) report_.error({source, 1, 1}, "the stack file is empty");
   return parsed;

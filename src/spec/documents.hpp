@@ -28,6 +28,7 @@ struct Scope {
 struct DocumentOptions {
   std::string shown_from;  // files below it are shown without it
   std::string home;        // for ~
+  Bounds bounds;           // of every file
   bool interpolate = true;
   bool resolve_paths = true;
 };
@@ -88,7 +89,6 @@ class Documents {
   DocumentOptions options_;
   Sources& sources_;
   Report& report_;
-  Bounds bounds_;
   std::map<std::string, std::unique_ptr<Lender>> lenders_;
 };
 

@@ -11,7 +11,7 @@
 #include "spec/normalise.hpp"
 #include "spec/resolve.hpp"
 #include "spec/schema.hpp"
-#include "spec/unused.hpp"
+#include "spec/select.hpp"
 
 namespace spec {
 namespace {
@@ -34,6 +34,7 @@ class Loader {
     DocumentOptions documents_options;
     documents_options.shown_from = options_.working_dir;
     documents_options.home = environment_.find("HOME").value_or("/");
+    documents_options.bounds = bounds_of(options_.environment);
     documents_options.interpolate = options_.stages.interpolate;
     documents_options.resolve_paths = options_.stages.resolve_paths;
     Documents documents(documents_options, sources_, report_);
@@ -72,7 +73,8 @@ class Loader {
     out.stack.name = project_;
     out.stack.working_dir = found_.project_directory;
     if (stages.normalise) normalise(document, project_, environment_);
-    out.inactive = drop_inactive(document, profiles());
+    out.inactive = drop_inactive(document, profiles(document));
+    if (!options_.services.empty()) select_services(document, options_.services);
     if (stages.env_files && stages.interpolate) {
       read_env_files(document, environment_, options_.working_dir, sources_, report_);
     }
@@ -166,12 +168,21 @@ class Loader {
     environment_.set("COMPOSE_PROJECT_NAME", project_);
   }
 
-  [[nodiscard]] std::set<std::string> profiles() const {
+  // A service that is named is wanted, whatever profiles it has.
+  [[nodiscard]] std::set<std::string> profiles(const Node& document) const {
     std::set<std::string> out(options_.profiles.begin(), options_.profiles.end());
-    if (!out.empty()) return out;
-    const std::string list = environment_.find("COMPOSE_PROFILES").value_or("");
-    for (const std::string& name : base::split(list, ',')) {
-      if (!base::trim(name).empty()) out.emplace(base::trim(name));
+    if (out.empty()) {
+      const std::string list = environment_.find("COMPOSE_PROFILES").value_or("");
+      for (const std::string& name : base::split(list, ',')) {
+        if (!base::trim(name).empty()) out.emplace(base::trim(name));
+      }
+    }
+    const Node* services = document.find("services");
+    for (const std::string& name : options_.services) {
+      const Node* service = services == nullptr ? nullptr : services->find(name);
+      const Node* own = service == nullptr ? nullptr : service->find("profiles");
+      if (own == nullptr) continue;
+      for (const Node& profile : own->children) out.insert(profile.text);
     }
     return out;
   }

@@ -1,6 +1,9 @@
-#include "spec/unused.hpp"
+#include "spec/select.hpp"
 
 #include <set>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace spec {
 namespace {
@@ -27,6 +30,32 @@ void keep(Node& document, std::string_view kind, const Names& used) {
 }
 
 }  // namespace
+
+void select_services(Node& document, const std::vector<std::string>& names) {
+  Node* services = document.find("services");
+  if (services == nullptr) return;
+  KeyIndex index(*services);
+  std::vector<std::string> todo = names;
+  Names wanted;
+  while (!todo.empty()) {
+    const std::string name = std::move(todo.back());
+    todo.pop_back();
+    if (!wanted.insert(name).second) continue;
+    const Node* service = index.find(name);
+    const Node* needed = service == nullptr ? nullptr : service->find("depends_on");
+    if (needed == nullptr) continue;
+    for (const Node& each : needed->children) todo.push_back(each.key);
+  }
+  for (const std::string& name : names) {
+    if (index.find(name) != nullptr) continue;
+    std::vector<std::string> known;
+    for (const Node& service : services->children) known.push_back(service.key);
+    throw base::Error(base::cat("no such service: ", name),
+                      base::did_you_mean(name, base::nearest(name, known)));
+  }
+  std::erase_if(services->children,
+                [&](const Node& service) { return wanted.count(service.key) == 0; });
+}
 
 void drop_unused(Node& document) {
   Names networks, volumes, configs, secrets, models;
