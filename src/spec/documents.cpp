@@ -68,7 +68,19 @@ std::optional<std::uint32_t> Documents::read(const File& file) {
   return index;
 }
 
+const std::vector<Node>& Documents::peek(std::uint32_t source) {
+  const auto known = parsed_.find(source);
+  if (known != parsed_.end()) return known->second;
+  std::vector<Node> documents = parse(source);
+  return parsed_[source] = std::move(documents);
+}
+
 std::vector<Node> Documents::parse(std::uint32_t source) {
+  if (const auto known = parsed_.find(source); known != parsed_.end()) {
+    std::vector<Node> out = std::move(known->second);
+    parsed_.erase(known);
+    return out;
+  }
   const std::string& text = sources_[source].text;
   const std::size_t errors_before = report_.errors();
   if (!scan(text, source, options_.bounds, report_)) return {};
