@@ -15,6 +15,14 @@ void Report::warning(Place place, std::string text, std::string hint) {
   all_.push_back({Severity::Warning, place, std::move(text), std::move(hint), {}});
 }
 
+void Report::unset_variable(Place place, std::string text, std::string hint) {
+  if (strict_) {
+    error(place, std::move(text), std::move(hint));
+  } else {
+    warning(place, std::move(text), std::move(hint));
+  }
+}
+
 std::vector<Diagnostic> Report::sorted() const {
   std::vector<Diagnostic> out = all_;
   std::stable_sort(out.begin(), out.end(), [](const Diagnostic& a, const Diagnostic& b) {

@@ -14,6 +14,9 @@ class Report {
   void error(Place place, std::string text, std::string hint = {},
              std::vector<Related> related = {});
   void warning(Place place, std::string text, std::string hint = {});
+  // A variable without a value and without a default: an error when `strict`.
+  void unset_variable(Place place, std::string text, std::string hint);
+  void set_strict(bool strict) { strict_ = strict; }
   [[nodiscard]] bool failed() const { return errors_ != 0; }
   [[nodiscard]] std::size_t errors() const { return errors_; }
   // Sorted by place; one diagnostic a place and text (an anchor used by many is told once).
@@ -22,6 +25,7 @@ class Report {
  private:
   std::vector<Diagnostic> all_;
   std::size_t errors_ = 0;
+  bool strict_ = false;
 };
 
 // "did you mean 'x'?" or empty.

@@ -201,8 +201,7 @@ class NodeBuilder {
       text = std::move(read.text);
       return true;
     }
-    report_.error(key.place,
-                  base::cat("a key must be a string, not ", kind_name(read.kind)),
+    report_.error(key.place, base::cat("a key must be a string, not ", kind_name(read.kind)),
                   at.type != EventType::Plain || at.size == 0
                       ? std::string("text before the colon is missing")
                       : base::cat("write it in quotes: \"", tape_.text_of(at), "\":"));
@@ -246,9 +245,8 @@ std::vector<Node> parse_yaml(std::string_view text, std::uint32_t file, const Bo
                              Report& report) {
   if (base::starts_with(text, "\xef\xbb\xbf")) text.remove_prefix(3);
   std::vector<Node> documents;
-  read_yaml(text, file, bounds, report, [&](const Tape& tape) {
-    documents.push_back(NodeBuilder(tape, report).run());
-  });
+  read_yaml(text, file, bounds, report,
+            [&](const Tape& tape) { documents.push_back(NodeBuilder(tape, report).run()); });
   return documents;
 }
 

@@ -193,10 +193,10 @@ class Recorder : public YAML::EventHandler {
       throw Stop();
     }
     if (bytes_ > bounds_.expanded_bytes) {
-      report_.error(place,
-                    base::cat("more than ", bounds_.expanded_bytes,
-                              " bytes in one file, aliases expanded"),
-                    "an alias repeats all the text of its anchor");
+      report_.error(
+          place,
+          base::cat("more than ", bounds_.expanded_bytes, " bytes in one file, aliases expanded"),
+          "an alias repeats all the text of its anchor");
       throw Stop();
     }
   }

@@ -1,7 +1,7 @@
-// Tape: the events of one YAML document in a row, every value knowing where it ends. An alias points
-// back at its anchor's events and costs nothing until it is read, so that neither anchors nor
-// bombs of aliases take memory. The bounds are kept here: depth, values and bytes with all aliases
-// expanded. The only file that knows the YAML library is yaml_tape.cpp.
+// Tape: the events of one YAML document in a row, every value knowing where it ends. An alias
+// points back at its anchor's events and costs nothing until it is read, so that neither anchors
+// nor bombs of aliases take memory. The bounds are kept here: depth, values and bytes with all
+// aliases expanded. The only file that knows the YAML library is yaml_tape.cpp.
 #pragma once
 
 #include <cstdint>
