@@ -267,6 +267,7 @@ class DotenvParser {
       return true;
     }
     for (const Substitution::Unset& unset : done.unset) {
+      if (++unset_ > Report::kMost) break;
       report_.unset_variable(place_of(unset.at),
                              base::cat("the variable ", unset.name, " is not set, empty is used"),
                              "single quotes keep the text as it is");
@@ -281,6 +282,7 @@ class DotenvParser {
   std::optional<SourceLines> lines_;
   std::size_t at_ = 0;
   std::size_t total_ = 0;
+  std::size_t unset_ = 0;
   Pairs pairs_;
   std::unordered_map<std::string, std::size_t> index_;
 };

@@ -184,6 +184,7 @@ class Walker {
       return;
     }
     for (const Substitution::Unset& unset : done.unset) {
+      if (warned_.size() >= Report::kMost) break;
       if (!warned_.insert(unset.name).second) continue;
       report_.unset_variable(place_of(node, unset.at),
                              base::cat("the variable ", unset.name, " is not set, empty is used"),

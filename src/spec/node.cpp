@@ -51,6 +51,14 @@ bool Node::erase(std::string_view name) {
   return false;
 }
 
+void Node::take_name_of(const Node& old) {
+  key = old.key;
+  key_place = old.key_place;
+  tag = old.tag;
+  via = old.via;
+  via_place = old.via_place;
+}
+
 Node Node::scalar(Kind kind, std::string text, Place place) {
   Node node;
   node.kind = kind;
@@ -69,6 +77,41 @@ Node Node::map(Place place) {
 }
 Node Node::sequence(Place place) {
   return scalar(Kind::Sequence, {}, place);
+}
+
+Node Node::implied(Kind kind, std::string text, Place place) {
+  Node out = scalar(kind, std::move(text), place);
+  out.via = Via::Default;
+  return out;
+}
+
+namespace {
+constexpr std::size_t kHashFrom = 32;
+}
+
+KeyIndex::KeyIndex(Node& map) : map_(map) {
+  if (map_.children.size() < kHashFrom) return;
+  for (std::size_t i = 0; i < map_.children.size(); ++i) {
+    places_.emplace(map_.children[i].key, i);
+  }
+}
+
+Node* KeyIndex::find(const std::string& key) {
+  if (places_.empty()) return map_.find(key);
+  const auto found = places_.find(key);
+  return found == places_.end() ? nullptr : &map_.children[found->second];
+}
+
+void KeyIndex::add(Node child) {
+  map_.kind = Kind::Map;
+  map_.children.push_back(std::move(child));
+  if (!places_.empty()) {
+    places_.emplace(map_.children.back().key, map_.children.size() - 1);
+  } else if (map_.children.size() >= kHashFrom) {
+    for (std::size_t i = 0; i < map_.children.size(); ++i) {
+      places_.emplace(map_.children[i].key, i);
+    }
+  }
 }
 
 std::string_view kind_name(Kind kind) {

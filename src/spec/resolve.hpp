@@ -32,7 +32,11 @@ void resolve_security(const Node& node, Service& service, const std::string& dir
                       Report& report);
 // A mapping of strings, added to `out`; nothing when the key is absent.
 void read_map(const Node& node, std::string_view key, StringMap& out);
-// What only all services together show: names and ports given twice.
+// What only all services together show: names and ports given twice, circles.
 void check_services(Resolving& in);
+// What one service says in two places, and what it refers to (the reference loader's
+// consistency check).
+void check_consistency(const Node& service, Resolving& in);
+void check_cycles(Resolving& in);
 
 }  // namespace spec

@@ -141,8 +141,12 @@ class NodeBuilder {
       out.tag = Tag::Reset;
     } else if (tag == "!override") {
       out.tag = Tag::Override;
-    } else if (!base::starts_with(tag, kStandard)) {
-      unknown_tag(tag, at.place);
+    } else {
+      for (const char* known : {"map", "seq", "set", "omap", "pairs"}) {
+        if (tag == base::cat(kStandard, known)) return;
+      }
+      const bool standard = base::starts_with(tag, kStandard);
+      unknown_tag(standard ? "!!" + tag.substr(kStandard.size()) : tag, at.place);
     }
   }
 
@@ -156,6 +160,7 @@ class NodeBuilder {
     out.children.reserve(event(index).size / 2);
     Keys keys(out);
     std::uint32_t merge = 0;
+    std::unordered_map<std::string, std::uint32_t> aliases;  // keys of this mapping → anchor
     for (std::uint32_t i = index + 1; i < end;) {
       const std::uint32_t of_value = event(i).end;
       std::string key;
@@ -176,10 +181,34 @@ class NodeBuilder {
         child.key = std::move(key);
         child.key_place = place;
         if (event(of_value).type == EventType::Empty) child.place = place;
+        if (event(of_value).type == EventType::Alias) {
+          aliases.emplace(child.key, event(of_value).text);
+        }
       }
       i = event(of_value).end;
     }
     if (merge != 0) merge_key(event(merge).end, out, keys, origin, event(merge).place);
+    if (aliases.size() > 1) check_dotted_twins(out, aliases);
+  }
+
+  // docker compose takes what stands at `web.api` for a part of what stands at `web`, and refuses
+  // the file as circular when both are aliases of one anchor.
+  void check_dotted_twins(const Node& map,
+                          const std::unordered_map<std::string, std::uint32_t>& aliases) {
+    for (const Node& child : map.children) {
+      const auto own = aliases.find(child.key);
+      if (own == aliases.end()) continue;
+      for (std::size_t dot = child.key.find('.'); dot != std::string::npos;
+           dot = child.key.find('.', dot + 1)) {
+        const auto twin = aliases.find(child.key.substr(0, dot));
+        if (twin == aliases.end() || twin->second != own->second) continue;
+        report_.error(child.key_place,
+                      base::cat("the same alias stands at ", twin->first, " and at ", child.key,
+                                ", which reads as a part of it"),
+                      "docker compose refuses this as a circle: name one of the two differently",
+                      {{map.find(twin->first)->key_place, "the other one"}});
+      }
+    }
   }
 
   [[nodiscard]] bool is_merge(const Event& key) const {

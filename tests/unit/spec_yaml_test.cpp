@@ -155,6 +155,7 @@ TEST(YamlTags, StandardAndOwn) {
   EXPECT_EQ(root.find("j")->tag, Tag::Reset);
   expect_error("a: !custom x\n", "the tag !custom is not known", {0, 1, 12});
   expect_error("a: !custom [x]\n", "the tag !custom is not known", {0, 1, 4});
+  expect_error("a: !!python/tuple [1]\n", "the tag !!python/tuple is not known", {0, 1, 4});
   expect_error("a: !!int x\n", "cannot be read as !!int", {0, 1, 10});
   expect_error("a: !!binary aGk=\n", "the tag !!binary is not known", {0, 1, 13});
 }
@@ -244,7 +245,7 @@ TEST(YamlScan, BoundsCanBeSet) {
   expect_error("a: 1\nb: 2\nc: 3\nd: 4\ne: 5\nf: 6\n", "more than 10 values", {0, 6, 2}, bounds);
   bounds = {};
   bounds.bytes = 4;
-  expect_error("a: 1\n", "5 bytes, more than the 4", {0, 1, 1}, bounds);
+  expect_error("a: 1\n", "more than the 4 bytes", {0, 1, 1}, bounds);
   bounds = {};
   bounds.depth = 3;
   expect_error("a:\n b:\n  c:\n   d: 1\n", "more than 3 levels", {0, 4, 4}, bounds);
