@@ -140,6 +140,7 @@ void apply_object(Node& node, const Object& object, const Path& path, Report& re
 }  // namespace
 
 void unknown_key(const Node& child, const Object& object, const Path& path, Report& report) {
+  if (report.full()) return report.error(child.key_place, {});
   std::vector<std::string> names;
   names.reserve(object.fields.size());
   for (const Field& field : object.fields) names.emplace_back(field.name);

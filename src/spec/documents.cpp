@@ -54,8 +54,8 @@ std::optional<std::uint32_t> Documents::read(const File& file) {
     return {};
   } else {
     try {
-      // More than is allowed is enough for scan() to refuse it.
-      text = base::read_file(file.path, 64U << 20U);
+      // One byte more than is allowed is enough for scan() to refuse it.
+      text = base::read_start(file.path, options_.bounds.bytes + 1);
     } catch (const base::Error& error) {
       if (!file.from.known()) throw;
       report_.error(file.from, error.what(), "paths are relative to the project's folder");

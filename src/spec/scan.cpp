@@ -78,6 +78,7 @@ class FlowScan {
     std::size_t dashes = 0;
     if (indent == 0 && base::starts_with(shown, "---") && (shown.size() == 3 || blank(shown[3]))) {
       node = 3;
+      if (!count(1, 0)) return false;
     }
     while (true) {
       while (node < shown.size() && blank(shown[node])) ++node;
@@ -231,8 +232,8 @@ Bounds bounds_of(const std::map<std::string, std::string>& environment) {
 bool scan(std::string_view text, std::uint32_t file, const Bounds& bounds, Report& report) {
   if (text.size() > bounds.bytes) {
     report.error({file, 1, 1},
-                 base::cat("the file has ", text.size(), " bytes, more than the ", bounds.bytes,
-                           " that a stack file may have"),
+                 base::cat("the file has more than the ", bounds.bytes,
+                           " bytes that a stack file may have"),
                  "the bound is the variable STACK_MAX_BYTES");
     return false;
   }

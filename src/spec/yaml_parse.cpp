@@ -141,8 +141,12 @@ class NodeBuilder {
       out.tag = Tag::Reset;
     } else if (tag == "!override") {
       out.tag = Tag::Override;
-    } else if (!base::starts_with(tag, kStandard)) {
-      unknown_tag(tag, at.place);
+    } else {
+      for (const char* known : {"map", "seq", "set", "omap", "pairs"}) {
+        if (tag == base::cat(kStandard, known)) return;
+      }
+      const bool standard = base::starts_with(tag, kStandard);
+      unknown_tag(standard ? "!!" + tag.substr(kStandard.size()) : tag, at.place);
     }
   }
 
