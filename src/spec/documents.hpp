@@ -86,10 +86,14 @@ class Documents {
   void import(Node& document, Node from);
 
   [[nodiscard]] std::string absolute(const Scope& scope, const std::string& path) const;
+  // Copies of services, and files read, that no bound of a single file sees. False: too much.
+  bool spend_values(const Node& copied, Place place);
+  bool spend_bytes(std::size_t bytes, Place place);
 
   DocumentOptions options_;
   Sources& sources_;
   Report& report_;
+  std::size_t values_ = 0, bytes_ = 0;
   std::map<std::uint32_t, std::vector<Node>> parsed_;  // peeked at, not yet loaded
   std::map<std::string, std::unique_ptr<Lender>> lenders_;
 };

@@ -315,6 +315,40 @@ TEST_F(Pipeline, StrictTakesAnUnsetVariableForAnError) {
   EXPECT_TRUE(has(refusal(), "compose.yaml:1:28: error: the variable TAG is not set"));
 }
 
+TEST_F(Pipeline, KeysArePrintedInTheOrderOfDockerCompose) {
+  write("compose.yaml",
+        "x-own: {b: 1, a: 2}\nvolumes: {vol: {}}\nservices: {web: {x-note: 1, ports: "
+        "[\"80:81\"], image: x, volumes: [\"vol:/v\"], environment: {B: 1, A: 2}}}\n");
+  EXPECT_EQ(to_yaml(load(options_).stack),
+            "name: p\nservices:\n  web:\n    environment:\n      A: \"2\"\n      B: \"1\"\n"
+            "    image: x\n    networks:\n      default: null\n    ports:\n"
+            "      - mode: ingress\n        target: 81\n        published: \"80\"\n"
+            "        protocol: tcp\n    volumes:\n      - type: volume\n        source: vol\n"
+            "        target: /v\n        volume: {}\n    x-note: 1\n"
+            "networks:\n  default:\n    name: p_default\nvolumes:\n  vol:\n    name: p_vol\n"
+            "x-own:\n  a: 2\n  b: 1\n");
+  EXPECT_FALSE(has(to_json(load(options_).stack), "x-note"));
+  EXPECT_TRUE(has(to_json(load(options_).stack), "x-own"));
+}
+
+TEST_F(Pipeline, VariablesOfTheFolderBeatThoseBesideTheFile) {
+  write("compose.yaml", "services: {web: {image: \"${A}-${B}\"}}\n");
+  write(".env", "A=file\nB=file\n");
+  write("sub/.env", "A=here\n");
+  options_.working_dir = dir_ + "/sub";
+  EXPECT_EQ(service("web").image.value, "here-file");
+  options_.environment["COMPOSE_DISABLE_ENV_FILE"] = "1";
+  options_.to_run = false;
+  EXPECT_EQ(service("web").image.value, "-");
+}
+
+TEST_F(Pipeline, CopiesOfServicesAreBounded) {
+  std::string text = "services:\n  base:\n    image: x\n    labels:\n";
+  for (int i = 0; i < 2000; ++i) text += "      l" + std::to_string(i) + ": v\n";
+  for (int i = 0; i < 2000; ++i) text += "  s" + std::to_string(i) + ": {extends: base}\n";
+  EXPECT_TRUE(has(refusal(text), "extends copies more than 100000 values"));
+}
+
 TEST_F(Pipeline, CommandsAreTakenApartAsDockerComposeDoes) {
   write("compose.yaml",
         "services: {web: {image: x, command: 'a \"b c\" d\\ e `f g` $$(h i) && j > k'}}\n");
