@@ -46,7 +46,7 @@ void check_choice(const Node& node, const Field& field, const Path& path, Report
   }
   std::string hint = suggestion(node.text, choices);
   if (hint.empty()) {
-    const std::string last = choices.back();
+    const std::string& last = choices.back();
     for (std::size_t i = 0; i + 1 < choices.size(); ++i) hint += (i == 0 ? "" : ", ") + choices[i];
     hint += (hint.empty() ? "" : " or ") + last;
   }

@@ -41,7 +41,7 @@ bool Documents::circular(const Borrowing& borrowing) {
     std::string chain = borrowing.service;
     std::vector<Related> related;
     for (const Borrowing* step = borrowing.outer;; step = step->outer) {
-      chain = step->service + " -> " + chain;
+      chain = base::cat(step->service, " -> ", chain);
       if (step == at) break;
       related.push_back({step->place, base::cat(step->service, " extends here")});
     }

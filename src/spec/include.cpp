@@ -48,7 +48,7 @@ void Documents::include(const Node& item, Node& document, const Scope& scope) {
     if (at->main_file != inner.main_file) continue;
     std::string chain = shown_name(inner.main_file, options_.shown_from);
     for (const Scope* step = &scope; step != nullptr; step = step->outer) {
-      chain = shown_name(step->main_file, options_.shown_from) + " -> " + chain;
+      chain = base::cat(shown_name(step->main_file, options_.shown_from), " -> ", chain);
       if (step == at) break;
     }
     report_.error(place, base::cat("include goes in a circle: ", chain));
