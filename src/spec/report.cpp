@@ -50,12 +50,12 @@ std::vector<Diagnostic> Report::sorted() const {
     const bool error = severity == Severity::Error;
     const std::size_t count = error ? errors_ : warnings_;
     if (count <= kMost) continue;
-    out.push_back({severity,
-                   out.back().place,
-                   base::cat(count - kMost, error ? " more errors" : " more warnings",
-                             " are not shown"),
-                   "mend the first ones and try again",
-                   {}});
+    out.push_back(
+        {severity,
+         out.back().place,
+         base::cat(count - kMost, error ? " more errors" : " more warnings", " are not shown"),
+         "mend the first ones and try again",
+         {}});
   }
   return out;
 }
