@@ -21,7 +21,7 @@ namespace {
 
 using spec::Node;
 
-void add_line(std::string& out, const std::string& text) {
+void put_line(std::string& out, const std::string& text) {
   out += text + "\n";
 }
 
@@ -35,7 +35,7 @@ std::string keys_of(const Node* map) {
     for (const Node& each : map->children) names.insert(each.key);
   }
   std::string out;
-  for (const std::string& name : names) add_line(out, name);
+  for (const std::string& name : names) put_line(out, name);
   return out;
 }
 
@@ -50,7 +50,7 @@ std::string images(const spec::Loaded& loaded) {
     }
   }
   std::string out;
-  for (const auto& [service, image] : by_service) add_line(out, image);
+  for (const auto& [service, image] : by_service) put_line(out, image);
   return out;
 }
 
@@ -69,13 +69,13 @@ std::string profiles(const spec::Loaded& loaded) {
     }
   }
   std::string out;
-  for (const std::string& name : names) add_line(out, name);
+  for (const std::string& name : names) put_line(out, name);
   return out;
 }
 
 std::string environment(const spec::Loaded& loaded) {
   std::string out;
-  for (const auto& [name, value] : loaded.environment.all()) add_line(out, name + "=" + value);
+  for (const auto& [name, value] : loaded.environment.all()) put_line(out, name + "=" + value);
   return out;
 }
 
@@ -116,7 +116,7 @@ std::string hashes(const spec::Loaded& loaded, const std::string& wanted) {
     document.set(name, std::move(service));
     spec::Stack alone;
     alone.canonical = std::make_shared<const Node>(std::move(document));
-    add_line(out, name + " " + hash_of(spec::to_json(alone)));
+    put_line(out, name + " " + hash_of(spec::to_json(alone)));
   }
   return out;
 }

@@ -5,19 +5,13 @@
 #include "base/text.hpp"
 #include "spec/load.hpp"
 #include "spec/node.hpp"
+#include "spec/output_order.hpp"
 #include "spec/schema.hpp"
 #include "spec/short_forms.hpp"
 #include "spec/units.hpp"
 
 namespace spec {
 namespace {
-
-std::vector<const Node*> sorted_children(const Node& map) {
-  std::vector<const Node*> out;
-  for (const Node& child : map.children) out.push_back(&child);
-  std::sort(out.begin(), out.end(), [](const Node* a, const Node* b) { return a->key < b->key; });
-  return out;
-}
 
 // The numbers of an interval in the order of their texts, as docker compose has them.
 std::vector<std::uint32_t> text_order(std::uint32_t first, std::uint32_t count) {
@@ -159,7 +153,7 @@ void write_json(std::string& out, const Node& node, std::size_t depth, Dollars d
       return;
     }
     case Kind::Map: {
-      const auto children = sorted_children(node);
+      const std::vector<Node>& children = node.children;
       if (children.empty()) {
         out += "{}";
         return;
@@ -167,9 +161,9 @@ void write_json(std::string& out, const Node& node, std::size_t depth, Dollars d
       out += "{\n";
       for (std::size_t i = 0; i < children.size(); ++i) {
         out += pad;
-        quote(out, doubled(children[i]->key, dollars));
+        quote(out, doubled(children[i].key, dollars));
         out += ": ";
-        write_json(out, *children[i], depth + 1, dollars);
+        write_json(out, children[i], depth + 1, dollars);
         out += i + 1 < children.size() ? ",\n" : "\n";
       }
       out += close + "}";
@@ -221,21 +215,21 @@ void write_yaml(std::string& out, const Node& node, std::size_t indent, After af
   const std::string pad(indent, ' ');
   if (node.is_map()) {
     bool first = after == After::Dash;
-    for (const Node* child : sorted_children(node)) {
+    for (const Node& child : node.children) {
       out += first ? std::string() : pad;
       first = false;
-      out += yaml_scalar(doubled(child->key, dollars)) + ":";
-      if (child->is_scalar()) {
-        out += child->is_null()
+      out += yaml_scalar(doubled(child.key, dollars)) + ":";
+      if (child.is_scalar()) {
+        out += child.is_null()
                    ? " null"
-                   : " " + (child->is_string() ? yaml_scalar(doubled(child->text, dollars))
-                                               : child->text);
+                   : " " + (child.is_string() ? yaml_scalar(doubled(child.text, dollars))
+                                              : child.text);
         out += "\n";
-      } else if (child->children.empty()) {
-        out += child->is_map() ? " {}\n" : " []\n";
+      } else if (child.children.empty()) {
+        out += child.is_map() ? " {}\n" : " []\n";
       } else {
         out += "\n";
-        write_yaml(out, *child, indent + 2, After::Line, dollars);
+        write_yaml(out, child, indent + 2, After::Line, dollars);
       }
     }
     return;
@@ -274,7 +268,6 @@ Node printable(const Stack& stack) {
 
 std::string to_json(const Stack& stack, Dollars dollars) {
   Node document = printable(stack);
-  shape_for_json(document, root_object());
   document.erase("models");
   if (Node* services = document.find("services")) {
     for (Node& service : services->children) {
@@ -285,6 +278,8 @@ std::string to_json(const Stack& stack, Dollars dollars) {
       }
     }
   }
+  put_in_output_order(document);
+  shape_for_json(document, root_object());
   std::string out;
   write_json(out, document, 0, dollars);
   return out + "\n";
@@ -302,6 +297,7 @@ std::string to_yaml(const Stack& stack, Dollars dollars) {
   // The project's name first, as docker compose has it.
   if (const Node* name = document.find("name")) out = "name: " + yaml_scalar(name->text) + "\n";
   document.erase("name");
+  put_in_output_order(document);
   write_yaml(out, document, 0, After::Line, dollars);
   return out;
 }

@@ -64,11 +64,53 @@ std::optional<std::uint32_t> Documents::read(const File& file) {
   }
   const std::string shown =
       file.path == "-" ? std::string("<stdin>") : shown_name(file.path, options_.shown_from);
+  const std::size_t bytes = text.size();
   sources_.push_back({shown, std::move(text), file.role, file.from});
+  if (!spend_bytes(bytes, file.from.known() ? file.from : Place{index, 1, 1})) return {};
   return index;
 }
 
+// All files together may have eight times what one may have.
+bool Documents::spend_bytes(std::size_t bytes, Place place) {
+  constexpr std::size_t kFiles = 8;
+  const std::size_t before = bytes_;
+  bytes_ += bytes;
+  if (bytes_ / kFiles <= options_.bounds.bytes) return true;
+  if (before / kFiles <= options_.bounds.bytes) {
+    report_.error(place,
+                  base::cat("the files of the stack have more than ",
+                            kFiles * options_.bounds.bytes, " bytes together"),
+                  "the bound is eight times the variable STACK_MAX_BYTES");
+  }
+  return false;
+}
+
+bool Documents::spend_values(const Node& copied, Place place) {
+  const auto count = [](const auto& self, const Node& node) -> std::size_t {
+    std::size_t out = 1;
+    for (const Node& child : node.children) out += self(self, child);
+    return out;
+  };
+  values_ += count(count, copied);
+  if (values_ <= options_.bounds.nodes) return true;
+  report_.error(place, base::cat("extends copies more than ", options_.bounds.nodes, " values"),
+                "the bound is the variable STACK_MAX_NODES");
+  return false;
+}
+
+const std::vector<Node>& Documents::peek(std::uint32_t source) {
+  const auto known = parsed_.find(source);
+  if (known != parsed_.end()) return known->second;
+  std::vector<Node> documents = parse(source);
+  return parsed_[source] = std::move(documents);
+}
+
 std::vector<Node> Documents::parse(std::uint32_t source) {
+  if (const auto known = parsed_.find(source); known != parsed_.end()) {
+    std::vector<Node> out = std::move(known->second);
+    parsed_.erase(known);
+    return out;
+  }
   const std::string& text = sources_[source].text;
   const std::size_t errors_before = report_.errors();
   if (!scan(text, source, options_.bounds, report_)) return {};

@@ -46,8 +46,8 @@ class Documents {
   // Reads a file into the sources; nothing when it cannot be read or holds no stack file, which is
   // then in the report.
   std::optional<std::uint32_t> read(const File& file);
-  // The documents of a source, as they stand in it.
-  std::vector<Node> parse(std::uint32_t source);
+  // The documents of a source, as they stand in it; load() takes them over.
+  const std::vector<Node>& peek(std::uint32_t source);
 
   // Files that were read, with absolute paths, into one document.
   struct Source {
@@ -68,6 +68,7 @@ class Documents {
     Place place;
   };
 
+  std::vector<Node> parse(std::uint32_t source);
   void refine(Node& document, std::uint32_t source, const Scope& scope);
   void finish(Node& document, const Scope& scope);
 
@@ -85,10 +86,15 @@ class Documents {
   void import(Node& document, Node from);
 
   [[nodiscard]] std::string absolute(const Scope& scope, const std::string& path) const;
+  // Copies of services, and files read, that no bound of a single file sees. False: too much.
+  bool spend_values(const Node& copied, Place place);
+  bool spend_bytes(std::size_t bytes, Place place);
 
   DocumentOptions options_;
   Sources& sources_;
   Report& report_;
+  std::size_t values_ = 0, bytes_ = 0;
+  std::map<std::uint32_t, std::vector<Node>> parsed_;  // peeked at, not yet loaded
   std::map<std::string, std::unique_ptr<Lender>> lenders_;
 };
 

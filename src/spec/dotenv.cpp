@@ -269,7 +269,7 @@ class DotenvParser {
     for (const Substitution::Unset& unset : done.unset) {
       if (++unset_ > Report::kMost) break;
       report_.unset_variable(place_of(unset.at),
-                             base::cat("the variable ", unset.name, " is not set, empty is used"),
+                             base::cat("the variable ", unset.name, " is not set"),
                              "single quotes keep the text as it is");
     }
     return store(key, done.text, start);

@@ -51,24 +51,10 @@ class EnvFileReader {
     const Node* required = file.find("required");
     const bool labels = !file.is_map();
     const std::string_view what = labels ? "label_file" : "env_file";
-    std::string text;
-    try {
-      if (!base::exists(path.text) && required != nullptr && required->text == "false") return;
-      text = base::read_file(path.text, 1U << 20U);
-    } catch (const base::Error& error) {
-      std::string hint = "make it readable for the user who runs this";
-      if (!base::exists(path.text)) {
-        hint = labels ? "create it"
-                      : "create it, or write {path: ..., required: false} if it may be absent";
-      }
-      report_.error(path.place, base::cat(what, ": ", error.what()), std::move(hint));
-      return;
-    }
-    if (text.find('\0') != std::string::npos) {
-      report_.error(path.place,
-                    base::cat(what, " ", path.text, " is not a text file: it holds a NUL byte"));
-      return;
-    }
+    if (!base::exists(path.text) && required != nullptr && required->text == "false") return;
+    const auto source = read(path, what);
+    if (!source) return;
+    const std::string& text = sources_[*source].text;
     const std::string format = file.text_of("format");
     if (!format.empty() && format != "raw") {
       const Node& given = *file.find("format");
@@ -76,9 +62,8 @@ class EnvFileReader {
                     "the only format is raw");
     }
     DotenvOptions options;
-    options.file = static_cast<std::uint32_t>(sources_.size());
+    options.file = *source;
     if (format == "raw") options.format = DotenvFormat::Raw;
-    sources_.push_back({shown_name(path.text, shown_from_), text, SourceRole::EnvFile, path.place});
     KeyIndex index(into);
     const Lookup lookup = [&](const std::string& name) -> std::optional<std::string> {
       if (auto value = environment_.find(name); value && !labels) return value;
@@ -100,10 +85,52 @@ class EnvFileReader {
     }
   }
 
+  // A file that many services name is kept once, but parsed for each: their variables differ.
+  std::optional<std::uint32_t> read(const Node& path, std::string_view what) {
+    auto [known, added] = read_.try_emplace(path.text);
+    if (added) known->second = open(path, what);
+    if (!known->second) return {};
+    const std::size_t size = sources_[*known->second].text.size();
+    if (bytes_ > kMostBytes) return {};  // said already
+    bytes_ += size;
+    if (bytes_ <= kMostBytes) return known->second;
+    report_.error(path.place, base::cat("the services read more than ", kMostBytes, " bytes of ",
+                                        what, "s together"));
+    return {};
+  }
+
+  std::optional<std::uint32_t> open(const Node& path, std::string_view what) {
+    std::string text;
+    try {
+      text = base::read_file(path.text, 1U << 20U);
+    } catch (const base::Error& error) {
+      std::string hint = "make it readable for the user who runs this";
+      if (!base::exists(path.text)) {
+        hint = what == "label_file"
+                   ? "create it"
+                   : "create it, or write {path: ..., required: false} if it may be absent";
+      }
+      report_.error(path.place, base::cat(what, ": ", error.what()), std::move(hint));
+      return {};
+    }
+    if (text.find('\0') != std::string::npos) {
+      report_.error(path.place,
+                    base::cat(what, " ", path.text, " is not a text file: it holds a NUL byte"));
+      return {};
+    }
+    const auto index = static_cast<std::uint32_t>(sources_.size());
+    sources_.push_back(
+        {shown_name(path.text, shown_from_), std::move(text), SourceRole::EnvFile, path.place});
+    return index;
+  }
+
+  static constexpr std::size_t kMostBytes = 64U << 20U;
   const Environment& environment_;
   const std::string& shown_from_;
   Sources& sources_;
   Report& report_;
+  std::map<std::string, std::optional<std::uint32_t>> read_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace

@@ -58,9 +58,8 @@ class Explainer {
     std::vector<std::string> keys;
     for (const Node& child : node.children) keys.push_back(child.key);
     const std::string wanted(rest.substr(0, rest.find_first_of(".[")));
-    throw base::Error(
-        base::cat("no value '", wanted, "'", shown.empty() ? "" : " in " + shown),
-        base::did_you_mean(wanted, base::nearest(wanted, keys)));
+    throw base::Error(base::cat("no value '", wanted, "'", shown.empty() ? "" : " in " + shown),
+                      base::did_you_mean(wanted, base::nearest(wanted, keys)));
   }
 
   void leaves(const Node& node, const std::string& path) {
@@ -78,8 +77,8 @@ class Explainer {
   void line(const std::string& text) { out_ += "  " + text + "\n"; }
 
   void leaf(const Node& node, const std::string& path) {
-    const std::string value = node.is_string() ? base::cat("\"", node.text, "\"")
-                              : node.is_null() ? std::string("nothing")
+    const std::string value = node.is_string()   ? base::cat("\"", node.text, "\"")
+                              : node.is_null()   ? std::string("nothing")
                               : node.is_scalar() ? node.text
                                                  : std::string(node.is_map() ? "{}" : "[]");
     out_ += base::cat(path, ": ", value, "\n");
@@ -191,8 +190,8 @@ class Explainer {
     const auto value = loaded_.environment.find(name);
     if (!value) {
       if (!use.default_value.empty()) {
-        line(base::cat(name, ": not set, the default of the variable is used: ",
-                       use.default_value));
+        line(
+            base::cat(name, ": not set, the default of the variable is used: ", use.default_value));
       } else {
         line(base::cat(name, ": not set"));
       }

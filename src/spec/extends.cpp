@@ -29,7 +29,10 @@ void mark_extended(Node& node, Place place) {
 void Documents::extend_all(Node& document, const std::string& path, const Scope& scope) {
   Node* services = document.find("services");
   if (services == nullptr || !services->is_map()) return;
-  for (Node& service : services->children) extend(service, *services, path, scope, nullptr);
+  for (Node& service : services->children) {
+    if (values_ > options_.bounds.nodes) return;  // said already
+    extend(service, *services, path, scope, nullptr);
+  }
 }
 
 bool Documents::circular(const Borrowing& borrowing) {
@@ -73,7 +76,7 @@ void Documents::extend(Node& service, Node& services, const std::string& path, c
     if (other != &service) extend(*other, services, path, scope, &borrowing);
     if (other == &service) {
       report_.error(extends->place, base::cat("service ", service.key, " extends itself"));
-    } else {
+    } else if (spend_values(*other, extends->place)) {
       found = *other;
     }
   } else {
@@ -111,6 +114,7 @@ std::optional<Node> Documents::lend(const Node& extends, const Scope& scope,
     for (const std::string& candidate : names_of(*services)) candidates.push_back(candidate);
     const Node* service = services->find(name.text);
     if (service == nullptr) continue;
+    if (!spend_values(*service, name.place)) return {};
     // Only this service need be right: the rest of the file is not ours.
     Node part = Node::map(document.place);
     part.set("services", Node::map(services->place)).children.push_back(*service);

@@ -54,6 +54,12 @@ void Documents::include(const Node& item, Node& document, const Scope& scope) {
     report_.error(place, base::cat("include goes in a circle: ", chain));
     return;
   }
+  const Scope* outermost = &scope;
+  while (outermost->outer != nullptr) outermost = outermost->outer;
+  if (!base::starts_with(inner.main_file, outermost->directory + "/")) {
+    report_.warning(place, base::cat(inner.main_file, " lies outside of the project's folder"),
+                    "what it mounts and builds from lies there too");
+  }
   Environment environment = *scope.environment;
   if (!include_environment(item, scope, inner.directory, environment)) return;
   inner.environment = &environment;

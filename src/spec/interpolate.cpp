@@ -187,7 +187,7 @@ class Walker {
       if (warned_.size() >= Report::kMost) break;
       if (!warned_.insert(unset.name).second) continue;
       report_.unset_variable(place_of(node, unset.at),
-                             base::cat("the variable ", unset.name, " is not set, empty is used"),
+                             base::cat("the variable ", unset.name, " is not set"),
                              base::cat("set it in the shell or in .env, or give a default: ${",
                                        unset.name, ":-value}"));
     }

@@ -73,6 +73,7 @@ class Loader {
     out.stack.name = project_;
     out.stack.working_dir = found_.project_directory;
     if (stages.normalise) normalise(document, project_, environment_);
+    document.set("name", Node::implied(Kind::String, project_, {}));
     out.inactive = drop_inactive(document, profiles(document));
     if (!options_.services.empty()) select_services(document, options_.services);
     if (stages.env_files && stages.interpolate) {
@@ -80,7 +81,7 @@ class Loader {
     }
     if (stages.normalise && stages.interpolate && stages.consistency) {
       warn_without_effect(document, report_);
-      Resolving in{document, out.inactive, out.stack, report_};
+      Resolving in{document, out.inactive, environment_, out.stack, report_};
       resolve(in);
     }
     stop_on_errors();
@@ -133,18 +134,12 @@ class Loader {
   }
 
   // `name:` may stand in any of the files, and is a variable for all of them: so it must be known
-  // before anything is interpolated. Only files that have the key are parsed twice.
+  // before anything is interpolated.
   void name_from_files(Documents& documents, const std::vector<Documents::Source>& files) {
     if (explicit_name_) return;
     Node found;
     for (const Documents::Source& file : files) {
-      const std::string& text = sources_[file.index].text;
-      if (text.find("name") == std::string::npos) continue;
-      if (!base::starts_with(text, "name") && text.find("\nname") == std::string::npos &&
-          text.find("\"name\"") == std::string::npos) {
-        continue;
-      }
-      for (const Node& document : documents.parse(file.index)) {
+      for (const Node& document : documents.peek(file.index)) {
         const Node* name = document.find("name");
         if (name != nullptr && name->is_string() && !name->text.empty()) found = *name;
       }

@@ -19,7 +19,6 @@ class Normaliser {
 
   void run(Node& document) {
     document.erase("version");
-    document.set("name", Node::implied(Kind::String, project_, {}));
     if (document.find("services") == nullptr) document.set("services", Node::map({}));
     for (Node& service : document.find("services")->children) one_service(service);
     if (default_used_) {

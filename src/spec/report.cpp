@@ -33,7 +33,7 @@ void Report::unset_variable(Place place, std::string text, std::string hint) {
   if (strict_) {
     error(place, std::move(text), std::move(hint));
   } else {
-    warning(place, std::move(text), std::move(hint));
+    warning(place, text + ", empty is used", std::move(hint));
   }
 }
 

@@ -126,11 +126,13 @@ void resolve(Resolving& in) {
   check_keys(in.document, in.report);
   resolve_networks(in);
   resolve_volumes(in);
+  resolve_file_objects(in);
   const Node* services = in.document.find("services");
   if (services == nullptr) return;
   for (const Node& node : services->children) in.stack.services[node.key];
   for (const Node& node : services->children) {
     resolve_service(node, in.stack.services[node.key], in);
+    resolve_extras(node, in.stack.services[node.key].extras);
     check_consistency(node, in);
   }
   check_services(in);

@@ -78,6 +78,20 @@ void resolve_mounts(const Node& node, Service& service, Resolving& in) {
                                            ": nothing can be mounted over / of a container"));
       return;
     }
+    if (mount.target == "/proc" || base::starts_with(mount.target, "/proc/")) {
+      in.report.run_error(place,
+                          base::cat("service ", service.name, ": ", mount.target,
+                                    " is the kernel's, nothing can be mounted there"),
+                          "mount it somewhere else, such as /host/proc");
+      return;
+    }
+    if (mount.target == "/sys" || mount.target == "/dev") {
+      in.report.warning(place,
+                        base::cat("service ", service.name,
+                                  ": this mount hides the container's own ", mount.target),
+                        base::cat("programs inside may miss what belongs there; /host",
+                                  mount.target, " does not hide it"));
+    }
     service.mounts.push_back(std::move(mount));
   };
   if (const Node* volumes = node.find("volumes")) {

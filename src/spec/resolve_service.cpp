@@ -1,4 +1,5 @@
 #include "base/text.hpp"
+#include "spec/image_reference.hpp"
 #include "spec/resolve.hpp"
 #include "spec/units.hpp"
 
@@ -78,6 +79,13 @@ class ServiceReader {
           base::cat("service ", service_.name,
                     image != nullptr ? ": image is empty" : ": neither image nor build is given"),
           "add image: NAME, or image: host for this machine's own programs");
+    }
+    if (!service_.image.value.empty()) {
+      const std::string fault = image_reference_fault(service_.image.value);
+      if (!fault.empty()) {
+        run_error(*image, base::cat("'", service_.image.value, "' names no image: ", fault),
+                  "an image reads [REGISTRY/]NAME[:TAG][@DIGEST], or host");
+      }
     }
     read_words(node_, "command", service_.command);
     read_words(node_, "entrypoint", service_.entrypoint);

@@ -13,9 +13,9 @@ namespace spec {
 
 struct VariableUse {
   std::string name;
-  bool required = false;         // ${V:?text}
-  std::string default_value;     // ${V:-text}
-  std::string presence_value;    // ${V:+text}
+  bool required = false;       // ${V:?text}
+  std::string default_value;   // ${V:-text}
+  std::string presence_value;  // ${V:+text}
 };
 
 // In the order of the text, those inside of defaults included.
