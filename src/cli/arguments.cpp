@@ -278,6 +278,7 @@ void add_config(CLI::App& app, Arguments& to) {
   add_switch(config, "--profiles", args.profiles, "Names of profiles, one a line");
   add_switch(config, "--environment", args.environment, "The variables that the file sees");
   add_switch(config, "--variables", args.variables, "The variables that the file names");
+  add_switch(config, "--schema", args.schema, "The JSON Schema of stack files, for editors");
   add_text(config, "--hash", args.hash, "A hash of each service's configuration", "SERVICE|*");
   add_switch(config, "--strict", args.strict, "A variable without a value is an error");
   add_switch(config, "--no-interpolate", args.no_interpolate, "Leave variables as they stand");

@@ -52,7 +52,7 @@ struct ExecArgs {
 struct ConfigArgs {
   // What is printed instead of the model; one at most.
   bool quiet = false, services = false, volumes = false, networks = false, images = false;
-  bool profiles = false, models = false, environment = false, variables = false;
+  bool profiles = false, models = false, environment = false, variables = false, schema = false;
   std::string hash, explain;
   // Stages that are left out.
   bool no_interpolate = false, no_normalize = false, no_path_resolution = false;

@@ -12,6 +12,7 @@
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
 #include "spec/explain.hpp"
+#include "spec/json_schema.hpp"
 #include "spec/node.hpp"
 #include "spec/variables.hpp"
 
@@ -217,6 +218,10 @@ int config(const Context& context, const Arguments& args) {
   if (args.config.image_digests) {
     throw base::Error("image digests are not resolved here",
                       "pin an image in the file: NAME@sha256:...");
+  }
+  if (args.config.schema) {
+    write_text(STDOUT_FILENO, spec::json_schema());
+    return kDone;
   }
   const spec::LoadOptions options = options_of(context, args);
   if (args.config.quiet && args.format == "json") return check_for_editor(options);

@@ -231,10 +231,10 @@ Bounds bounds_of(const std::map<std::string, std::string>& environment) {
 
 bool scan(std::string_view text, std::uint32_t file, const Bounds& bounds, Report& report) {
   if (text.size() > bounds.bytes) {
-    report.error({file, 1, 1},
-                 base::cat("the file has more than the ", bounds.bytes,
-                           " bytes that a stack file may have"),
-                 "the bound is the variable STACK_MAX_BYTES");
+    report.error(
+        {file, 1, 1},
+        base::cat("the file has more than the ", bounds.bytes, " bytes that a stack file may have"),
+        "the bound is the variable STACK_MAX_BYTES");
     return false;
   }
   if (!check_encoding(text, file, report)) return false;
