@@ -13,16 +13,16 @@ std::optional<std::string> outside(const std::string& name) {
   return {};
 }
 
-struct Read {
+struct ParsedFile {
   std::map<std::string, std::string> values;
   std::vector<Diagnostic> diagnostics;
 };
 
-Read read(std::string_view text, DotenvFormat format = DotenvFormat::Expanded) {
+ParsedFile parsed(std::string_view text, DotenvFormat format = DotenvFormat::Expanded) {
   Report report;
   DotenvOptions options;
   options.format = format;
-  Read out;
+  ParsedFile out;
   for (auto& [key, value] : parse_dotenv(text, options, outside, report)) out.values[key] = value;
   out.diagnostics = report.sorted();
   return out;
@@ -72,7 +72,7 @@ TEST(DotenvFile, OneLine) {
                                    {"SHELL_HAS=no\nA=$SHELL_HAS", "it"},
                                    {"A=1\nA=2", "2"},
                                    {"\xc3\xa9=1\nA=$$", "$"}}) {
-    const Read got = read(c.text);
+    const ParsedFile got = parsed(c.text);
     EXPECT_TRUE(got.diagnostics.empty()) << c.text;
     ASSERT_EQ(got.values.count("A"), 1U) << c.text;
     EXPECT_EQ(got.values.at("A"), c.value) << c.text;
@@ -80,15 +80,16 @@ TEST(DotenvFile, OneLine) {
 }
 
 TEST(DotenvFile, NamesAlone) {
-  const Read got = read("SHELL_HAS\nNO\nexport SHELL_HAS\nA.b-c[0]=1\n");
+  const ParsedFile got = parsed("SHELL_HAS\nNO\nexport SHELL_HAS\nA.b-c[0]=1\n");
   EXPECT_TRUE(got.diagnostics.empty());
   EXPECT_EQ(got.values,
             (std::map<std::string, std::string>{{"SHELL_HAS", "it"}, {"A.b-c[0]", "1"}}));
 }
 
 TEST(DotenvFile, Raw) {
-  const Read got = read("\xef\xbb\xbf# c\r\n  A='x' # y $B \r\nB=\"two\n  SHELL_HAS\nNO\nC= x=y \n",
-                        DotenvFormat::Raw);
+  const ParsedFile got =
+      parsed("\xef\xbb\xbf# c\r\n  A='x' # y $B \r\nB=\"two\n  SHELL_HAS\nNO\nC= x=y \n",
+             DotenvFormat::Raw);
   EXPECT_TRUE(got.diagnostics.empty());
   EXPECT_EQ(got.values,
             (std::map<std::string, std::string>{
@@ -112,14 +113,14 @@ TEST(DotenvFile, PlacesOfMistakes) {
                                                    {"A=${NO?why}\n", expanded, 1, 3},
                                                    {"A=1\nB C=2\n", DotenvFormat::Raw, 2, 2},
                                                    {"=2\n", DotenvFormat::Raw, 1, 1}}) {
-    const Read got = read(c.text, c.format);
+    const ParsedFile got = parsed(c.text, c.format);
     ASSERT_EQ(got.diagnostics.size(), 1U) << c.text;
     EXPECT_EQ(got.diagnostics[0].severity, Severity::Error) << c.text;
     EXPECT_EQ(got.diagnostics[0].place, (Place{0, c.line, c.column})) << c.text;
   }
   const std::string nul("A=1\nB=\0\n", 8);
-  ASSERT_EQ(read(nul).diagnostics.size(), 1U);
-  EXPECT_EQ(read(nul).diagnostics[0].place, (Place{0, 2, 3}));
+  ASSERT_EQ(parsed(nul).diagnostics.size(), 1U);
+  EXPECT_EQ(parsed(nul).diagnostics[0].place, (Place{0, 2, 3}));
 }
 
 TEST(DotenvFile, DoublingIsBounded) {
@@ -128,7 +129,7 @@ TEST(DotenvFile, DoublingIsBounded) {
     const std::string before = "$A" + std::to_string(i - 1);
     text += "A" + std::to_string(i) + "=" + before + before + "\n";
   }
-  const Read got = read(text);
+  const ParsedFile got = parsed(text);
   ASSERT_FALSE(got.diagnostics.empty());
   std::size_t total = 0;
   for (const auto& entry : got.values) total += entry.second.size();

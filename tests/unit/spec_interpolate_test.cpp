@@ -9,7 +9,7 @@
 namespace spec {
 namespace {
 
-std::optional<std::string> variables(const std::string& name) {
+std::optional<std::string> known_variables(const std::string& name) {
   static const std::map<std::string, std::string> known{
       {"A", "one"}, {"EMPTY", ""}, {"LONG", std::string(300'000, 'x')}};
   const auto at = known.find(name);
@@ -41,7 +41,7 @@ TEST(Interpolate, BracesComeInPairs) {
            {"{$A}", "{one}"},
            {"a$", "a$"},
        }) {
-    const Substitution done = substitute(c.text, variables);
+    const Substitution done = substitute(c.text, known_variables);
     EXPECT_EQ(done.error, "") << c.text;
     EXPECT_EQ(done.text, c.expected) << c.text;
   }
@@ -60,7 +60,7 @@ TEST(Interpolate, WhereTheMistakeIs) {
                                                    {"x${NO?y}", 1},
                                                    {"${A}${-x}", 4},
                                                    {"${NO:-${NO2?deep}}", 6}}) {
-    const Substitution done = substitute(c.text, variables);
+    const Substitution done = substitute(c.text, known_variables);
     EXPECT_NE(done.error, "") << c.text;
     EXPECT_EQ(done.error_at, c.at) << c.text;
   }
@@ -70,7 +70,7 @@ Report interpolated(std::string_view text, bool strict = false) {
   Report report;
   report.set_strict(strict);
   for (Node& document : parse_yaml(text, 0, {}, report)) {
-    interpolate(document, variables, text, report);
+    interpolate(document, known_variables, text, report);
   }
   return report;
 }
@@ -112,12 +112,12 @@ TEST(Interpolate, UnsetIsAWarningOrAnError) {
 TEST(Interpolate, KeysAreLeftAlone) {
   Report report;
   std::vector<Node> documents = parse_yaml("$A: $A\n", 0, {}, report);
-  interpolate(documents[0], variables, "$A: $A\n", report);
+  interpolate(documents[0], known_variables, "$A: $A\n", report);
   EXPECT_EQ(documents[0].text_of("$A"), "one");
 }
 
 TEST(Interpolate, GrowthIsBounded) {
-  EXPECT_NE(substitute("$LONG$LONG$LONG$LONG", variables).error, "");
+  EXPECT_NE(substitute("$LONG$LONG$LONG$LONG", known_variables).error, "");
   std::string many;
   for (int i = 0; i < 60; ++i) many += "- $LONG$LONG\n";
   const Report report = interpolated(many);
