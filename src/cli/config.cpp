@@ -75,7 +75,8 @@ std::string profiles(const spec::Loaded& loaded) {
 
 std::string environment(const spec::Loaded& loaded) {
   std::string out;
-  for (const auto& [name, value] : loaded.environment.all()) put_line(out, name + "=" + value);
+  for (const auto& [name, value] : loaded.environment.all())
+    put_line(out, base::cat(name, "=", value));
   return out;
 }
 
@@ -116,7 +117,7 @@ std::string hashes(const spec::Loaded& loaded, const std::string& wanted) {
     document.set(name, std::move(service));
     spec::Stack alone;
     alone.canonical = std::make_shared<const Node>(std::move(document));
-    put_line(out, name + " " + hash_of(spec::to_json(alone)));
+    put_line(out, base::cat(name, " ", hash_of(spec::to_json(alone))));
   }
   return out;
 }
