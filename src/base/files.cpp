@@ -69,6 +69,24 @@ std::string read_file(const std::string& path, std::size_t limit) {
   return sys::read_all(sys::open(path, O_RDONLY).get(), path, limit);
 }
 
+std::string read_start(const std::string& path, std::size_t most) {
+  const Fd fd = sys::open(path, O_RDONLY);
+  struct stat info {};
+  const bool regular = ::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode);
+  std::size_t room = regular ? static_cast<std::size_t>(info.st_size) + 1 : 65536;
+  std::string out;
+  while (out.size() < most) {
+    const std::size_t used = out.size();
+    out.resize(used + std::min(room, most - used));
+    const ssize_t n = ::read(fd.get(), out.data() + used, out.size() - used);
+    out.resize(used + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    if (n < 0 && errno != EINTR) throw_errno("read", path);
+    if (n == 0) break;
+    room = 65536;
+  }
+  return out;
+}
+
 std::optional<std::string> try_read_file(const std::string& path, std::size_t limit) {
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {

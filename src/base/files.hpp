@@ -14,6 +14,8 @@ namespace base {
 
 // Whole content; throws SysError. `limit` in bytes.
 std::string read_file(const std::string& path, std::size_t limit = 64U << 20U);
+// At most the first `most` bytes, so that a file without end costs no more than that.
+std::string read_start(const std::string& path, std::size_t most);
 // Content, or nothing when the file does not exist.
 std::optional<std::string> try_read_file(const std::string& path, std::size_t limit = 64U << 20U);
 

@@ -71,21 +71,28 @@ bool Cidr::overlaps(const Cidr& other) const {
 }
 
 std::optional<IpAddress> parse_ip(std::string_view text) {
+  // Longer than any address; the library wants a terminated string without NUL inside.
+  if (text.size() >= INET6_ADDRSTRLEN || text.find('\0') != std::string_view::npos) return {};
   const std::string copy(text);
-  if (copy.size() != text.size() || copy.find('\0') != std::string::npos) return {};
   IpAddress out;
   if (inet_pton(AF_INET, copy.c_str(), out.bytes.data()) == 1) return out;
   out.family = Family::V6;
-  if (inet_pton(AF_INET6, copy.c_str(), out.bytes.data()) == 1) return out;
-  return {};
+  out.bytes = {};
+  if (inet_pton(AF_INET6, copy.c_str(), out.bytes.data()) != 1) return {};
+  const bool zeros = std::all_of(out.bytes.begin(), out.bytes.begin() + 10,
+                                 [](std::uint8_t byte) { return byte == 0; });
+  if (zeros && out.bytes[10] == 0xff && out.bytes[11] == 0xff) return {};
+  return out;
 }
 
 std::optional<Cidr> parse_cidr(std::string_view text) {
   const std::size_t slash = text.find('/');
   if (slash == std::string_view::npos) return {};
   const auto address = parse_ip(text.substr(0, slash));
-  const auto prefix = parse_uint(text.substr(slash + 1));
+  const std::string_view length = text.substr(slash + 1);
+  const auto prefix = parse_uint(length);
   if (!address || !prefix || *prefix > address->width()) return {};
+  if (length.size() > 1 && length[0] == '0') return {};
   return Cidr{*address, static_cast<unsigned>(*prefix)};
 }
 

@@ -41,9 +41,11 @@ struct Cidr {
   [[nodiscard]] bool overlaps(const Cidr& other) const;
 };
 
-// Strict: dotted quad without leading zeros, or RFC 4291 text; nothing else.
+// Strict: dotted quad of decimal numbers without leading zeros, or RFC 4291 text without a zone;
+// nothing else. No IPv4 address in IPv6 clothes (::ffff:a.b.c.d): the kernel takes the two for one
+// another in some places and for two in others.
 std::optional<IpAddress> parse_ip(std::string_view text);
-// "10.0.0.0/24"; a prefix length is required and checked against the family.
+// "10.0.0.0/24"; a prefix length without leading zeros is required and checked against the family.
 std::optional<Cidr> parse_cidr(std::string_view text);
 
 }  // namespace base

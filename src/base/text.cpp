@@ -72,6 +72,9 @@ std::string nearest(std::string_view wrong, std::span<const std::string> candida
   std::string best;
   std::size_t best_distance = wrong.size() / 3 + 1;
   for (const std::string& candidate : candidates) {
+    const std::size_t lengths =
+        std::max(wrong.size(), candidate.size()) - std::min(wrong.size(), candidate.size());
+    if (lengths > best_distance) continue;
     std::vector<std::size_t> row(candidate.size() + 1);
     for (std::size_t j = 0; j <= candidate.size(); ++j) row[j] = j;
     for (std::size_t i = 1; i <= wrong.size(); ++i) {

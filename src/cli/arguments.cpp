@@ -257,13 +257,33 @@ void add_exec(CLI::App& exec, Arguments& to) {
 }
 
 void add_config(CLI::App& config, Arguments& to) {
-  add_switch(config, "-q,--quiet", to.config.quiet, "Only check");
+  ConfigArgs& args = to.config;
+  add_switch(config, "-q,--quiet", args.quiet,
+             "Only check; with --format json: what was found, for editors");
   add_format(config, "--format", to.format, {"yaml", "json"});
-  add_switch(config, "--services", to.config.services, "Names of services, one a line");
-  add_switch(config, "--volumes", to.config.volumes, "Names of volumes, one a line");
-  add_switch(config, "--images", to.config.images, "Image references, one a line");
-  add_text(config, "-o,--output", to.config.output, "Write to FILE instead", "FILE");
-  add_names(config, to.names, "SERVICE", "Only these services (with --services or --images)");
+  add_text(config, "--explain", args.explain, "Where a value came from: services.web.image",
+           "PATH");
+  add_switch(config, "--services", args.services, "Names of services, one a line");
+  add_switch(config, "--volumes", args.volumes, "Names of volumes, one a line");
+  add_switch(config, "--networks", args.networks, "Names of networks, one a line");
+  add_switch(config, "--models", args.models, "Names of models, one a line");
+  add_switch(config, "--images", args.images, "Image references, one a line");
+  add_switch(config, "--profiles", args.profiles, "Names of profiles, one a line");
+  add_switch(config, "--environment", args.environment, "The variables that the file sees");
+  add_switch(config, "--variables", args.variables, "The variables that the file names");
+  add_switch(config, "--schema", args.schema, "The JSON Schema of stack files, for editors");
+  add_text(config, "--hash", args.hash, "A hash of each service's configuration", "SERVICE|*");
+  add_switch(config, "--strict", args.strict, "A variable without a value is an error");
+  add_switch(config, "--no-interpolate", args.no_interpolate, "Leave variables as they stand");
+  add_switch(config, "--no-normalize", args.no_normalize, "Add no names and no defaults");
+  add_switch(config, "--no-path-resolution", args.no_path_resolution, "Leave paths relative");
+  add_switch(config, "--no-consistency", args.no_consistency,
+             "Do not check what services refer to");
+  add_switch(config, "--no-env-resolution", args.no_env_resolution, "Do not read env_file");
+  add_switch(config, "--lock-image-digests,--resolve-image-digests", args.image_digests,
+             "Not supported");
+  add_text(config, "-o,--output", args.output, "Write to FILE instead", "FILE");
+  add_names(config, to.names, "SERVICE", "Only these services and what they depend on");
   add_globals(config, to.globals, FileLetter::File);
   config.footer("Example:\n  stack config -q && echo fine");
 }

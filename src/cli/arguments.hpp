@@ -50,7 +50,14 @@ struct ExecArgs {
   std::vector<std::string> argv;
 };
 struct ConfigArgs {
-  bool quiet = false, services = false, volumes = false, images = false;
+  // What is printed instead of the model; one at most.
+  bool quiet = false, services = false, volumes = false, networks = false, images = false;
+  bool profiles = false, models = false, environment = false, variables = false, schema = false;
+  std::string hash, explain;
+  // Stages that are left out.
+  bool no_interpolate = false, no_normalize = false, no_path_resolution = false;
+  bool no_consistency = false, no_env_resolution = false;
+  bool strict = false, image_digests = false;
   std::string output;
 };
 struct PortArgs {

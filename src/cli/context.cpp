@@ -88,11 +88,6 @@ spec::LoadOptions Context::load_options() const {
   out.project_directory = globals.project_directory;
   out.env_files = globals.env_files;
   out.profiles = globals.profiles;
-  if (out.profiles.empty()) {
-    for (const std::string& name : base::split(value_of(environment, "COMPOSE_PROFILES"), ',')) {
-      if (!base::trim(name).empty()) out.profiles.emplace_back(base::trim(name));
-    }
-  }
   out.working_dir = cwd;
   out.environment = environment;
   return out;
@@ -103,7 +98,11 @@ spec::Loaded Context::load() const {
 }
 
 spec::Loaded Context::load_and_warn() const {
-  spec::Loaded out = load();
+  return load_and_warn(load_options());
+}
+
+spec::Loaded Context::load_and_warn(const spec::LoadOptions& options) const {
+  spec::Loaded out = spec::load(options);
   write_text(STDERR_FILENO, render_warnings(out.warnings, out.sources, err_colour));
   return out;
 }
@@ -122,7 +121,9 @@ base::ProjectPaths Context::project() const {
   }
   if (!files.empty()) {
     try {
-      return {roots, load().stack.name};
+      spec::LoadOptions options = load_options();
+      options.to_run = false;  // only its name is asked for
+      return {roots, spec::load(options).stack.name};
     } catch (const base::Error&) {
       // A file that broke after `up` must not keep its stack from being looked at or taken down.
       const auto known = executor::known_stacks(roots);

@@ -28,6 +28,7 @@ struct Context {
   [[nodiscard]] spec::Loaded load() const;
   // As load(), with its warnings on stderr.
   [[nodiscard]] spec::Loaded load_and_warn() const;
+  [[nodiscard]] spec::Loaded load_and_warn(const spec::LoadOptions& options) const;
   // The project that a command without need of a file means: -p, COMPOSE_PROJECT_NAME, the file's,
   // else the stack last brought up from this directory. Throws base::Error when there is none or
   // several.

@@ -5,22 +5,21 @@
 #include "base/text.hpp"
 #include "spec/load.hpp"
 #include "spec/node.hpp"
+#include "spec/output_order.hpp"
+#include "spec/schema.hpp"
+#include "spec/short_forms.hpp"
 #include "spec/units.hpp"
 
 namespace spec {
 namespace {
 
-bool shown(const Node& node) {
-  if (node.key == "x-implicit") return false;
-  return true;
-}
-
-std::vector<const Node*> sorted_children(const Node& map) {
-  std::vector<const Node*> out;
-  for (const Node& child : map.children) {
-    if (shown(child)) out.push_back(&child);
-  }
-  std::sort(out.begin(), out.end(), [](const Node* a, const Node* b) { return a->key < b->key; });
+// The numbers of an interval in the order of their texts, as docker compose has them.
+std::vector<std::uint32_t> text_order(std::uint32_t first, std::uint32_t count) {
+  std::vector<std::pair<std::string, std::uint32_t>> texts;
+  for (std::uint32_t i = 0; i < count; ++i) texts.emplace_back(std::to_string(first + i), i);
+  std::sort(texts.begin(), texts.end());
+  std::vector<std::uint32_t> out;
+  for (const auto& [text, i] : texts) out.push_back(i);
   return out;
 }
 
@@ -32,27 +31,56 @@ void expand_ports(Node& document) {
     Node* ports = service.find("ports");
     if (ports == nullptr) continue;
     std::vector<Node> out;
+    std::unordered_map<std::string, std::size_t> seen;
+    const auto push = [&](Node port) {
+      const auto [at, added] = seen.emplace(port_identity(port), out.size());
+      if (added) {
+        out.push_back(std::move(port));
+      } else {
+        out[at->second] = std::move(port);
+      }
+    };
     for (Node& port : ports->children) {
       const auto target = parse_port_range(port.text_of("target"));
       if (!target || target->count == 1) {
-        out.push_back(std::move(port));
+        push(std::move(port));
         continue;
       }
       const auto published = parse_port_range(port.text_of("published"));
-      for (std::uint32_t i = 0; i < target->count; ++i) {
+      for (const std::uint32_t i : text_order(target->first, target->count)) {
         Node one = port;
         one.set("target", Node::scalar(Kind::Int, std::to_string(target->first + i), port.place));
         if (published) {
           one.set("published", Node::string(std::to_string(published->first + i), port.place));
         }
-        out.push_back(std::move(one));
+        push(std::move(one));
       }
     }
     ports->children = std::move(out);
   }
 }
 
-std::string doubled(std::string_view text) {
+// JSON shows only the extensions of the file itself, and some keys under another name.
+void shape_for_json(Node& node, const Object& object) {
+  std::erase_if(node.children, [&](const Node& child) {
+    return object.find(child.key) == nullptr && base::starts_with(child.key, "x-") &&
+           &object != &root_object();
+  });
+  for (Node& child : node.children) {
+    const Field* field = object.find(child.key);
+    if (field == nullptr) continue;
+    if (!field->json_name.empty()) child.key = field->json_name;
+    if (field->object == nullptr) continue;
+    if (field->type == Type::Object) {
+      shape_for_json(child, field->object());
+    } else {
+      for (Node& item : child.children) shape_for_json(item, field->object());
+    }
+  }
+}
+
+std::string doubled(std::string_view text, Dollars dollars) {
+  if (dollars == Dollars::AsTheyAre) return std::string(text);
   std::string out;
   for (const char c : text) {
     if (c == '$') out += '$';
@@ -95,7 +123,7 @@ void quote(std::string& out, std::string_view text) {
   out += '"';
 }
 
-void write_json(std::string& out, const Node& node, std::size_t depth) {
+void write_json(std::string& out, const Node& node, std::size_t depth, Dollars dollars) {
   const std::string pad((depth + 1) * 2, ' ');
   const std::string close(depth * 2, ' ');
   switch (node.kind) {
@@ -108,7 +136,7 @@ void write_json(std::string& out, const Node& node, std::size_t depth) {
       out += node.text;
       return;
     case Kind::String:
-      quote(out, doubled(node.text));
+      quote(out, doubled(node.text, dollars));
       return;
     case Kind::Sequence: {
       if (node.children.empty()) {
@@ -118,14 +146,14 @@ void write_json(std::string& out, const Node& node, std::size_t depth) {
       out += "[\n";
       for (std::size_t i = 0; i < node.children.size(); ++i) {
         out += pad;
-        write_json(out, node.children[i], depth + 1);
+        write_json(out, node.children[i], depth + 1, dollars);
         out += i + 1 < node.children.size() ? ",\n" : "\n";
       }
       out += close + "]";
       return;
     }
     case Kind::Map: {
-      const auto children = sorted_children(node);
+      const std::vector<Node>& children = node.children;
       if (children.empty()) {
         out += "{}";
         return;
@@ -133,9 +161,9 @@ void write_json(std::string& out, const Node& node, std::size_t depth) {
       out += "{\n";
       for (std::size_t i = 0; i < children.size(); ++i) {
         out += pad;
-        quote(out, children[i]->key);
+        quote(out, doubled(children[i].key, dollars));
         out += ": ";
-        write_json(out, *children[i], depth + 1);
+        write_json(out, children[i], depth + 1, dollars);
         out += i + 1 < children.size() ? ",\n" : "\n";
       }
       out += close + "}";
@@ -180,24 +208,28 @@ std::string yaml_scalar(const std::string& text) {
   return out;
 }
 
-void write_yaml(std::string& out, const Node& node, std::size_t indent, bool after_dash) {
+enum class After : unsigned char { Line, Dash };
+
+void write_yaml(std::string& out, const Node& node, std::size_t indent, After after,
+                Dollars dollars) {
   const std::string pad(indent, ' ');
   if (node.is_map()) {
-    bool first = after_dash;
-    for (const Node* child : sorted_children(node)) {
+    bool first = after == After::Dash;
+    for (const Node& child : node.children) {
       out += first ? std::string() : pad;
       first = false;
-      out += yaml_scalar(child->key) + ":";
-      if (child->is_scalar()) {
-        out += child->is_null()
+      out += yaml_scalar(doubled(child.key, dollars)) + ":";
+      if (child.is_scalar()) {
+        out += child.is_null()
                    ? " null"
-                   : " " + (child->is_string() ? yaml_scalar(doubled(child->text)) : child->text);
+                   : " " + (child.is_string() ? yaml_scalar(doubled(child.text, dollars))
+                                              : child.text);
         out += "\n";
-      } else if (child->children.empty()) {
-        out += child->is_map() ? " {}\n" : " []\n";
+      } else if (child.children.empty()) {
+        out += child.is_map() ? " {}\n" : " []\n";
       } else {
         out += "\n";
-        write_yaml(out, *child, indent + 2, false);
+        write_yaml(out, child, indent + 2, After::Line, dollars);
       }
     }
     return;
@@ -205,17 +237,17 @@ void write_yaml(std::string& out, const Node& node, std::size_t indent, bool aft
   for (const Node& child : node.children) {
     out += pad + "- ";
     if (child.is_scalar()) {
-      out += child.is_string() ? yaml_scalar(doubled(child.text))
+      out += child.is_string() ? yaml_scalar(doubled(child.text, dollars))
                                : (child.is_null() ? std::string("null") : child.text);
       out += "\n";
     } else if (child.children.empty()) {
       out += child.is_map() ? "{}\n" : "[]\n";
     } else if (child.is_map()) {
-      write_yaml(out, child, indent + 2, true);
+      write_yaml(out, child, indent + 2, After::Dash, dollars);
     } else {
       out.erase(out.size() - 1);
       out += "\n";
-      write_yaml(out, child, indent + 2, false);
+      write_yaml(out, child, indent + 2, After::Line, dollars);
     }
   }
 }
@@ -234,19 +266,39 @@ Node printable(const Stack& stack) {
 
 }  // namespace
 
-std::string to_json(const Stack& stack) {
+std::string to_json(const Stack& stack, Dollars dollars) {
+  Node document = printable(stack);
+  document.erase("models");
+  if (Node* services = document.find("services")) {
+    for (Node& service : services->children) {
+      for (const char* key : {"command", "entrypoint"}) {
+        if (service.is_map() && service.find(key) == nullptr) {
+          service.set(key, Node::scalar(Kind::Null, {}, {}));
+        }
+      }
+    }
+  }
+  put_in_output_order(document);
+  shape_for_json(document, root_object());
   std::string out;
-  write_json(out, printable(stack), 0);
+  write_json(out, document, 0, dollars);
   return out + "\n";
 }
 
-std::string to_yaml(const Stack& stack) {
+std::string to_yaml(const Stack& stack, Dollars dollars) {
   Node document = printable(stack);
+  if (Node* networks = document.find("networks")) {
+    for (Node& network : networks->children) {
+      const Node* ipam = network.find("ipam");
+      if (ipam != nullptr && ipam->children.empty()) network.erase("ipam");
+    }
+  }
   std::string out;
   // The project's name first, as docker compose has it.
   if (const Node* name = document.find("name")) out = "name: " + yaml_scalar(name->text) + "\n";
   document.erase("name");
-  write_yaml(out, document, 0, false);
+  put_in_output_order(document);
+  write_yaml(out, document, 0, After::Line, dollars);
   return out;
 }
 

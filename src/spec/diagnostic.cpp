@@ -6,9 +6,11 @@ namespace spec {
 namespace {
 
 constexpr std::size_t kShownWidth = 160;
+constexpr std::size_t kShownText = 1000;  // a key or value in it may be as long as the file
 
 std::string_view line_of(const std::string& text, std::uint32_t line) {
-  std::size_t from = 0;
+  // A byte order mark takes no column.
+  std::size_t from = base::starts_with(text, "\xef\xbb\xbf") ? 3 : 0;
   for (std::uint32_t i = 1; i < line; ++i) {
     from = text.find('\n', from);
     if (from == std::string::npos) return {};
@@ -29,10 +31,16 @@ std::string where(const Place& place, const Sources& sources) {
 
 // A file may hold anything: what would move the cursor or change colours is shown as '?'.
 void append_shown(std::string& out, std::string_view text) {
+  const bool cut = text.size() > kShownText;
+  if (cut) text = text.substr(0, kShownText);
+  while (cut && !text.empty() && (static_cast<unsigned char>(text.back()) & 0x80U) != 0) {
+    text.remove_suffix(1);  // never half a character
+  }
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     out += byte < 0x20 || byte == 0x7f ? (c == '\t' ? ' ' : '?') : c;
   }
+  if (cut) out += "...";
 }
 
 void append_excerpt(std::string& out, const Place& place, const Sources& sources,

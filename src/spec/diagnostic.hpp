@@ -26,9 +26,13 @@ struct Diagnostic {
 };
 
 // The text of the files read, for showing the line with a caret. Index is Place::file.
+// What a file is read for; Override: a later -f.
+enum class SourceRole : std::uint8_t { Stack, Override, Included, Extended, Variables, EnvFile };
 struct SourceFile {
   std::string name;  // as shown to people
   std::string text;
+  SourceRole role = SourceRole::Stack;
+  Place from;  // of the include, extends or env_file that named it
 };
 using Sources = std::vector<SourceFile>;
 

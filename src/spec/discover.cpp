@@ -116,8 +116,15 @@ Found discover(const LoadOptions& options) {
     if (!file.empty()) out.env_files.push_back(base::absolute_path(here, file));
   }
   if (!out.env_files_required) {
-    const std::string path = base::absolute_path(out.project_directory, ".env");
-    if (base::exists(path) && !base::is_directory(path)) out.env_files.push_back(path);
+    const std::string disabled = value_of(variables, "COMPOSE_DISABLE_ENV_FILE");
+    const bool wanted = disabled.empty() || disabled == "0" || disabled == "false";
+    // The one of the folder that the command runs in beats the one beside a file found elsewhere.
+    std::vector<std::string> folders{out.project_directory};
+    if (options.files.empty() && start != out.project_directory) folders.push_back(start);
+    for (const std::string& folder : folders) {
+      const std::string path = base::absolute_path(folder, ".env");
+      if (wanted && base::exists(path) && !base::is_directory(path)) out.env_files.push_back(path);
+    }
   }
   return out;
 }

@@ -3,16 +3,39 @@
 #include <unordered_map>
 
 #include "base/text.hpp"
+#include "spec/source_lines.hpp"
 
 namespace spec {
 namespace {
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
+constexpr std::size_t kMaxTotal = 8U << 20U;  // bytes of all values
+
+// Letters beyond ASCII may be part of a name.
 bool in_key(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '.' || c == '-' || c == '[' || c == ']';
+         c == '.' || c == '-' || c == '[' || c == ']' || static_cast<unsigned char>(c) >= 0x80;
 }
+
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
+}
+
+bool is_octal(char c) {
+  return c >= '0' && c <= '7';
+}
+
+// The text of a value before its variables are put in, and where its dollars stand in the file.
+struct Value {
+  std::string text;
+  std::vector<std::size_t> dollars;
+
+  void add(char c, std::size_t at) {
+    if (c == '$') dollars.push_back(at);
+    text += c;
+  }
+};
 
 class DotenvParser {
  public:
@@ -23,6 +46,10 @@ class DotenvParser {
   }
 
   Pairs run() {
+    if (const std::size_t nul = text_.find('\0'); nul != std::string_view::npos) {
+      report_.error(place(nul), "a NUL byte: this is no text file", "remove it");
+      return {};
+    }
     while (at_ < text_.size()) {
       if (!(options_.format == DotenvFormat::Raw ? raw_line() : statement())) break;
     }
@@ -32,129 +59,138 @@ class DotenvParser {
  private:
   [[nodiscard]] char peek() const { return at_ < text_.size() ? text_[at_] : '\n'; }
 
-  [[nodiscard]] Place place(std::size_t offset) const {
-    Place out{options_.file, 1, 1};
-    std::size_t start = 0;
-    for (std::size_t i = 0; i < offset && i < text_.size(); ++i) {
-      if (text_[i] == '\n') {
-        ++out.line;
-        start = i + 1;
-      }
-    }
-    out.column = static_cast<std::uint32_t>(offset - start + 1);
-    return out;
+  [[nodiscard]] Place place(std::size_t offset) {
+    if (!lines_) lines_.emplace(text_);
+    return lines_->place(options_.file, offset);
   }
 
   void skip_blanks() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\r')) {
-      ++at_;
-    }
-  }
-
-  void skip_line() {
-    const std::size_t end = text_.find('\n', at_);
-    at_ = end == std::string_view::npos ? text_.size() : end + 1;
+    while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
   }
 
   std::string_view rest_of_line() {
     const std::size_t end = text_.find('\n', at_);
-    const std::string_view line = text_.substr(at_, end - at_);
-    skip_line();
+    std::string_view line = text_.substr(at_, end - at_);
+    at_ = end == std::string_view::npos ? text_.size() : end + 1;
+    while (!line.empty() && is_blank(line.back())) line.remove_suffix(1);
     return line;
   }
 
-  void store(std::string key, std::string value) {
+  bool store(std::string key, std::string value, std::size_t at) {
+    total_ += value.size();
+    if (total_ > kMaxTotal) {
+      report_.error(place(at), "the values of this file grow beyond 8 MiB",
+                    "a long variable is used too often");
+      return false;
+    }
     const auto [found, added] = index_.emplace(key, pairs_.size());
     if (added) {
       pairs_.emplace_back(std::move(key), std::move(value));
     } else {
       pairs_[found->second].second = std::move(value);
     }
+    return true;
+  }
+
+  // A name without '=': passed on from outside.
+  bool inherit(const std::string& key, std::size_t at) {
+    const auto value = outer_(key);
+    return !value || store(key, *value, at);
   }
 
   bool raw_line() {
-    std::string_view line = rest_of_line();
+    const std::size_t start = at_;
+    const std::size_t end = std::min(text_.find('\n', at_), text_.size());
+    std::string_view line = text_.substr(at_, end - at_);
+    at_ = end + 1;
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     const std::size_t first = line.find_first_not_of(" \t");
     if (first == std::string_view::npos || line[first] == '#') return true;
     line.remove_prefix(first);
     const std::size_t equals = line.find('=');
     const std::string key(line.substr(0, equals));
-    if (equals != std::string_view::npos) {
-      store(key, std::string(line.substr(equals + 1)));
-    } else if (const auto value = outer_(key)) {
-      store(key, *value);
+    const std::size_t blank = key.find_first_of(" \t");
+    if (key.empty() || blank != std::string::npos) {
+      report_.error(place(start + first + (key.empty() ? 0 : blank)),
+                    key.empty() ? "a name is missing before the '='"
+                                : base::cat("the name '", key, "' may not contain blanks"),
+                    "with format: raw a line reads NAME=value, without blanks around the '='");
+      return true;
     }
-    return true;
+    if (equals == std::string_view::npos) return inherit(key, start);
+    return store(key, std::string(line.substr(equals + 1)), start);
   }
 
   bool statement() {
     skip_blanks();
     if (peek() == '\n' || peek() == '#') {
-      skip_line();
+      rest_of_line();
       return true;
     }
     if (base::starts_with(text_.substr(at_), "export") && at_ + 6 < text_.size() &&
-        (text_[at_ + 6] == ' ' || text_[at_ + 6] == '\t')) {
+        is_blank(text_[at_ + 6])) {
       at_ += 6;
       skip_blanks();
     }
     const std::size_t start = at_;
     while (at_ < text_.size() && in_key(text_[at_])) ++at_;
-    std::string key(text_.substr(start, at_ - start));
+    const std::string key(text_.substr(start, at_ - start));
     skip_blanks();
-    if (key.empty() || (peek() != '=' && peek() != ':' && peek() != '\n' && peek() != '#')) {
-      return bad_key(start);
-    }
-    if (peek() == '\n' || peek() == '#') {
-      if (const auto value = outer_(key)) store(std::move(key), *value);
-      skip_line();
-      return true;
+    const char next = peek();
+    if (key.empty() || (next != '=' && next != ':' && next != '\n')) return bad_key(start);
+    if (next == '\n') {
+      rest_of_line();
+      return inherit(key, start);
     }
     ++at_;
     skip_blanks();
-    return value(std::move(key));
+    const char quote = peek();
+    if (quote == '\'' || quote == '"') return quoted(key, quote);
+    return unquoted(key);
   }
 
   bool bad_key(std::size_t start) {
-    report_.error(
-        place(at_ < text_.size() ? at_ : start),
-        base::cat("a name may not contain '", std::string(1, peek() == '\n' ? ' ' : peek()), "'"),
-        "a line reads NAME=value; text with blanks goes behind the '=' in quotes");
-    skip_line();
+    const char next = peek();
+    const bool missing = at_ == start && (next == '=' || next == ':');
+    report_.error(place(at_),
+                  missing ? base::cat("a name is missing before the '", std::string(1, next), "'")
+                          : base::cat("a name may not contain '",
+                                      std::string(1, next == '\n' ? ' ' : next), "'"),
+                  "a line reads NAME=value; text with blanks goes behind the '=' in quotes");
+    rest_of_line();
     return true;
   }
 
-  bool value(std::string key) {
-    const char quote = peek();
-    if (quote == '\'' || quote == '"') return quoted(std::move(key), quote);
+  // Only a '#' behind a blank begins a comment: the first character of a value never does.
+  bool unquoted(const std::string& key) {
     const std::size_t start = at_;
     std::string_view line = rest_of_line();
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      if (line[i] == '#' && (i == 0 || line[i - 1] == ' ' || line[i - 1] == '\t')) {
-        line = line.substr(0, i);
-        break;
-      }
-    }
-    return expand(std::move(key), base::trim(line), start);
+    line = line.substr(0, line.find(" #"));
+    while (!line.empty() && is_blank(line.back())) line.remove_suffix(1);
+    Value value;
+    for (std::size_t i = 0; i < line.size(); ++i) value.add(line[i], start + i);
+    return expand(key, value, start);
   }
 
-  bool quoted(std::string key, char quote) {
+  bool quoted(const std::string& key, char quote) {
     const std::size_t start = at_++;
-    std::string text;
+    Value value;
     while (at_ < text_.size() && text_[at_] != quote) {
       if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
-        const char next = text_[at_ + 1];
-        if (quote == '\'') {
-          if (next != '\'') text += '\\';
-          text += next;
+        if (text_[at_ + 1] == quote) {
+          value.add(quote, at_);
+          at_ += 2;
+        } else if (quote == '\'') {
+          value.add('\\', at_);
+          value.add(text_[at_ + 1], at_ + 1);
+          at_ += 2;
         } else {
-          append_escape(text, next);
+          escape(value);
         }
-        at_ += 2;
         continue;
       }
-      text += text_[at_++];
+      value.add(text_[at_], at_);
+      ++at_;
     }
     if (at_ >= text_.size()) {
       report_.error(place(start), base::cat("the quote that opens ", key, " is never closed"),
@@ -164,44 +200,60 @@ class DotenvParser {
     ++at_;
     skip_blanks();
     if (peek() != '\n' && peek() != '#') {
-      report_.error(place(at_), base::cat("text after the closing quote of ", key));
+      report_.error(place(at_), base::cat("text after the closing quote of ", key),
+                    base::cat("write \\", std::string(1, quote), " for a quote inside the value"));
     }
-    skip_line();
-    if (quote == '\'') {
-      store(std::move(key), std::move(text));
-      return true;
-    }
-    return expand(std::move(key), text, start);
+    rest_of_line();
+    if (quote == '\'') return store(key, std::move(value.text), start);
+    return expand(key, value, start);
   }
 
-  static void append_escape(std::string& text, char c) {
-    switch (c) {
-      case 'n':
-        text += '\n';
-        break;
-      case 'r':
-        text += '\r';
-        break;
-      case 't':
-        text += '\t';
-        break;
-      case '"':
-        text += '"';
-        break;
-      case '\\':
-        text += '\\';
-        break;
-      case '$':
-        text += "$$";
-        break;
-      default:
-        text += '\\';
-        text += c;
+  // What a backslash makes of the next character inside double quotes; anything else stays as it
+  // is.
+  void escape(Value& value) {
+    static constexpr std::string_view kLetters = "abfnrtv\\";
+    static constexpr std::string_view kMeanings = "\a\b\f\n\r\t\v\\";
+    const char next = text_[at_ + 1];
+    if (const std::size_t letter = kLetters.find(next); letter != std::string_view::npos) {
+      value.add(kMeanings[letter], at_);
+      at_ += 2;
+    } else if (next == '$') {
+      value.add('$', at_);
+      value.add('$', at_);
+      at_ += 2;
+    } else if (next == '0' && at_ + 4 < text_.size() && text_[at_ + 2] <= '3' &&
+               is_octal(text_[at_ + 2]) && is_octal(text_[at_ + 3]) && is_octal(text_[at_ + 4])) {
+      octal(value);
+    } else {
+      value.add('\\', at_);
+      value.add(next, at_ + 1);
+      at_ += 2;
     }
   }
 
-  bool expand(std::string key, std::string_view text, std::size_t start) {
-    const Substitution done = substitute(text, [this](const std::string& name) {
+  // \0 and three octal digits: a character, written as UTF-8.
+  void octal(Value& value) {
+    const unsigned code = static_cast<unsigned>(text_[at_ + 2] - '0') * 64U +
+                          static_cast<unsigned>(text_[at_ + 3] - '0') * 8U +
+                          static_cast<unsigned>(text_[at_ + 4] - '0');
+    if (code == 0) {
+      report_.error(place(at_), "a NUL byte cannot be part of a variable's value");
+    } else if (code < 0x80U) {
+      value.add(static_cast<char>(code), at_);
+    } else {
+      value.add(static_cast<char>(0xc0U | (code >> 6U)), at_);
+      value.add(static_cast<char>(0x80U | (code & 0x3fU)), at_);
+    }
+    at_ += 5;
+  }
+
+  bool expand(const std::string& key, const Value& value, std::size_t start) {
+    const auto place_of = [&](std::size_t offset) {
+      std::size_t number = 0;
+      for (std::size_t i = 0; i < offset; ++i) number += value.text[i] == '$' ? 1 : 0;
+      return place(number < value.dollars.size() ? value.dollars[number] : start);
+    };
+    const Substitution done = substitute(value.text, [this](const std::string& name) {
       std::optional<std::string> out = outer_(name);
       if (!out) {
         if (const auto found = index_.find(name); found != index_.end()) {
@@ -211,22 +263,26 @@ class DotenvParser {
       return out;
     });
     if (!done.error.empty()) {
-      report_.error(place(start), done.error, done.hint);
+      report_.error(place_of(done.error_at), done.error, done.hint);
       return true;
     }
-    for (const std::string& name : done.unset) {
-      report_.warning(place(start), base::cat("the variable ", name, " is not set, empty is used"),
-                      "single quotes keep the text as it is");
+    for (const Substitution::Unset& unset : done.unset) {
+      if (++unset_ > Report::kMost) break;
+      report_.unset_variable(place_of(unset.at),
+                             base::cat("the variable ", unset.name, " is not set"),
+                             "single quotes keep the text as it is");
     }
-    store(std::move(key), done.text);
-    return true;
+    return store(key, done.text, start);
   }
 
   std::string_view text_;
   DotenvOptions options_;
   const Lookup& outer_;
   Report& report_;
+  std::optional<SourceLines> lines_;
   std::size_t at_ = 0;
+  std::size_t total_ = 0;
+  std::size_t unset_ = 0;
   Pairs pairs_;
   std::unordered_map<std::string, std::size_t> index_;
 };

@@ -1,5 +1,7 @@
 // parse_dotenv(): .env files and env_file: KEY=VALUE, KEY: VALUE, export, quotes, multi-line
-// quoted values, comments, variables of earlier lines. Source: 12-interpolation.md, .env syntax.
+// quoted values, comments, variables of earlier lines. Takes what docker compose takes, and where
+// that reads on after a mistake (an empty name, text behind a closing quote) says so instead.
+// Source: 12-interpolation.md, .env syntax.
 #pragma once
 
 #include <string>
@@ -20,7 +22,7 @@ struct DotenvOptions {
 };
 
 // In the order of the file, a later key replacing an earlier one. A key without '=' takes the
-// value that `lookup` has, and is left out when it has none.
+// value that `lookup` has, and is left out when it has none. All values together are at most 8 MiB.
 std::vector<std::pair<std::string, std::string>> parse_dotenv(std::string_view text,
                                                               const DotenvOptions& options,
                                                               const Lookup& lookup, Report& report);

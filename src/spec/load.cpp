@@ -1,35 +1,28 @@
 #include "spec/load.hpp"
 
-#include <array>
-#include <cstdio>
 #include <memory>
+#include <set>
 
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "spec/discover.hpp"
-#include "spec/dotenv.hpp"
+#include "spec/documents.hpp"
 #include "spec/merge.hpp"
 #include "spec/normalise.hpp"
 #include "spec/resolve.hpp"
 #include "spec/schema.hpp"
-#include "spec/yaml_parse.hpp"
+#include "spec/select.hpp"
 
 namespace spec {
 namespace {
 
-std::string read_standard_input(std::size_t limit) {
-  std::string out;
-  std::array<char, 65536> buffer{};
-  std::size_t got = 0;
-  while (out.size() <= limit && (got = std::fread(buffer.data(), 1, buffer.size(), stdin)) > 0) {
-    out.append(buffer.data(), got);
-  }
-  return out;
-}
-
 class Loader {
  public:
-  explicit Loader(const LoadOptions& options) : options_(options), found_(discover(options)) {}
+  explicit Loader(const LoadOptions& options)
+      : options_(options), found_(discover(options)), environment_(options.environment) {
+    report_.set_strict(options.strict);
+    report_.set_running(options.to_run);
+  }
 
   Loaded run() {
     if (found_.files.empty()) {
@@ -38,29 +31,62 @@ class Loader {
                         "docker-compose.yaml and stack.yaml here and in the folders above; "
                         "name one with -f");
     }
+    DocumentOptions documents_options;
+    documents_options.shown_from = options_.working_dir;
+    documents_options.home = environment_.find("HOME").value_or("/");
+    documents_options.bounds = bounds_of(options_.environment);
+    documents_options.interpolate = options_.stages.interpolate;
+    documents_options.resolve_paths = options_.stages.resolve_paths;
+    Documents documents(documents_options, sources_, report_);
     // The stack files come first: Place::file of theirs is the order of -f.
-    std::vector<std::string> texts = read_files();
+    std::vector<Documents::Source> files;
+    for (const std::string& path : found_.files) {
+      const auto source =
+          documents.read({path, files.empty() ? SourceRole::Stack : SourceRole::Override, {}});
+      if (source) files.push_back({*source, path});
+    }
     read_environment();
-    Node document = documents(texts);
+    guess_name();
+    name_from_files(documents, files);
+    Scope scope;
+    scope.directory = found_.project_directory;
+    scope.environment = &environment_;
+    scope.main_file = found_.files[0];
+    Node document = documents.load(files, scope);
     stop_on_errors();
-    project_name(document);
-    NormaliseOptions normal;
-    normal.project = project_;
-    normal.directory = found_.project_directory;
-    normal.home = lookup("HOME").value_or("/");
-    normal.profiles = profiles();
-    normal.lookup = [this](const std::string& name) { return lookup(name); };
-    std::map<std::string, std::string> inactive;
-    normalise(document, normal, sources_, inactive, report_);
-    warn_without_effect(document, report_);
+    if (document.find("services") == nullptr) {
+      report_.warning({0, 1, 1}, "the stack file has no services",
+                      "add the key services with at least one service");
+    }
+    return finish(std::move(document));
+  }
 
+ private:
+  Loaded finish(Node document) {
+    const StageOptions& stages = options_.stages;
+    if (project_.empty()) {
+      throw base::Error(
+          base::cat("no project name can be made from the folder ", found_.project_directory),
+          "give one with -p or with the key name");
+    }
     Loaded out;
     out.stack.name = project_;
     out.stack.working_dir = found_.project_directory;
-    Resolving in{document, inactive, out.stack, report_};
-    resolve(in);
+    if (stages.normalise) normalise(document, project_, environment_);
+    document.set("name", Node::implied(Kind::String, project_, {}));
+    out.inactive = drop_inactive(document, profiles(document));
+    if (!options_.services.empty()) select_services(document, options_.services);
+    if (stages.env_files && stages.interpolate) {
+      read_env_files(document, environment_, options_.working_dir, sources_, report_);
+    }
+    if (stages.normalise && stages.interpolate && stages.consistency) {
+      warn_without_effect(document, report_);
+      Resolving in{document, out.inactive, environment_, out.stack, report_};
+      resolve(in);
+    }
     stop_on_errors();
-    drop_unused(document, out.stack);
+    drop_unused(document);
+    if (stages.normalise) tidy(document);
     for (const SourceFile& source : sources_) out.stack.files.push_back(source.name);
     for (const std::string& file : found_.files) {
       out.stack.config_files.push_back(
@@ -69,135 +95,30 @@ class Loader {
     out.stack.canonical = std::make_shared<const Node>(std::move(document));
     out.warnings = report_.sorted();
     out.sources = std::move(sources_);
+    out.environment = std::move(environment_);
     return out;
-  }
-
- private:
-  // Networks, volumes, configs and secrets that no active service uses are not part of the model.
-  static void drop_unused(Node& document, const Stack& stack) {
-    if (Node* networks = document.find("networks")) {
-      std::erase_if(networks->children,
-                    [&](const Node& node) { return stack.networks.count(node.key) == 0; });
-    }
-    if (Node* volumes = document.find("volumes")) {
-      std::erase_if(volumes->children,
-                    [&](const Node& node) { return stack.volumes.count(node.key) == 0; });
-    }
-    for (const char* kind : {"configs", "secrets"}) {
-      Node* objects = document.find(kind);
-      if (objects == nullptr) continue;
-      std::set<std::string> used;
-      for (const Node& service : document.find("services")->children) {
-        for (const Node* user : {&service, service.find("build")}) {
-          const Node* list = user == nullptr ? nullptr : user->find(kind);
-          if (list == nullptr) continue;
-          for (const Node& item : list->children) {
-            used.insert(item.is_string() ? item.text : item.text_of("source"));
-          }
-        }
-      }
-      std::erase_if(objects->children, [&](const Node& node) { return used.count(node.key) == 0; });
-    }
   }
 
   void stop_on_errors() {
     if (report_.failed()) throw SpecError(report_.sorted(), std::move(sources_));
   }
 
-  std::vector<std::string> read_files() {
-    std::vector<std::string> texts;
-    for (const std::string& file : found_.files) {
-      std::string text;
-      if (file == "-") {
-        text = read_standard_input(bounds_.bytes);
-      } else if (base::is_directory(file)) {
-        throw base::Error(base::cat(file, " is a folder, not a stack file"),
-                          "name the file itself with -f");
-      } else {
-        // One byte more than allowed is enough for scan() to refuse it.
-        text = base::read_file(file, 64U << 20U);
-      }
-      sources_.push_back({file == "-" ? "<stdin>" : shown_name(file, options_.working_dir), text});
-      texts.push_back(std::move(text));
-    }
-    return texts;
-  }
-
-  [[nodiscard]] std::optional<std::string> lookup(const std::string& name) const {
-    if (const auto at = environment_.find(name); at != environment_.end()) return at->second;
-    return {};
-  }
-
-  // The shell beats the files, a later file an earlier one.
   void read_environment() {
-    environment_ = options_.environment;
+    std::vector<Environment::File> files;
     for (const std::string& file : found_.env_files) {
       if (found_.env_files_required && !base::exists(file)) {
         throw base::Error(base::cat("the env file ", file, " does not exist"),
                           "check the path given with --env-file");
       }
-      const std::string text = base::read_file(file, 1U << 20U);
-      DotenvOptions dotenv;
-      dotenv.file = static_cast<std::uint32_t>(sources_.size());
-      sources_.push_back({shown_name(file, options_.working_dir), text});
-      for (auto& [key, value] : parse_dotenv(
-               text, dotenv, [this](const std::string& name) { return lookup(name); }, report_)) {
-        if (options_.environment.count(key) == 0) environment_[key] = std::move(value);
-      }
+      files.push_back({file, shown_name(file, options_.working_dir)});
     }
-  }
-
-  Node documents(const std::vector<std::string>& texts) {
-    guess_name();
-    Node merged;
-    bool first = true;
-    for (std::uint32_t file = 0; file < texts.size(); ++file) {
-      if (!scan(texts[file], file, bounds_, report_)) continue;
-      const std::size_t before = report_.errors();
-      std::vector<Node> parsed = parse_yaml(texts[file], file, bounds_, report_);
-      if (report_.errors() != before) continue;
-      if (parsed.empty()) report_.error({file, 1, 1}, "the stack file is empty");
-      for (Node& document : parsed) {
-        if (const Node* name = document.find("name"); name != nullptr && !explicit_name_) {
-          const Substitution text =
-              substitute(name->text, [this](const std::string& key) { return lookup(key); });
-          if (!text.text.empty()) {
-            file_name_ = text.text;
-            environment_["COMPOSE_PROJECT_NAME"] = normal_project_name(text.text);
-          }
-        }
-        interpolate(
-            document, [this](const std::string& name) { return lookup(name); }, texts[file],
-            report_);
-        canonicalise(document, report_);
-        if (report_.errors() != before) continue;
-        if (first) {
-          merged = std::move(document);
-          first = false;
-        } else {
-          merge(merged, std::move(document));
-        }
-      }
-    }
-    if (!merged.is_map()) merged = Node::map({});
-    settle_tags(merged);
-    enforce_unique(merged);
-    if (const Node* version = merged.find("version")) {
-      report_.warning(version->key_place, "version is obsolete, it has no effect",
-                      "remove the line");
-    }
-    if (!report_.failed() && merged.find("services") == nullptr &&
-        merged.find("include") == nullptr) {
-      report_.warning({0, 1, 1}, "the stack file has no services",
-                      "add the key services with at least one service");
-    }
-    return merged;
+    environment_.add_files(files, sources_, report_);
   }
 
   // -p and COMPOSE_PROJECT_NAME win over `name:`, that over the folder's name.
   void guess_name() {
     std::string given = options_.project_name;
-    if (given.empty()) given = lookup("COMPOSE_PROJECT_NAME").value_or("");
+    if (given.empty()) given = environment_.find("COMPOSE_PROJECT_NAME").value_or("");
     if (!given.empty()) {
       if (normal_project_name(given) != given) {
         throw base::Error(
@@ -209,42 +130,64 @@ class Loader {
     } else {
       project_ = normal_project_name(base::base_name(found_.project_directory));
     }
-    environment_["COMPOSE_PROJECT_NAME"] = project_;
+    environment_.set("COMPOSE_PROJECT_NAME", project_);
   }
 
-  void project_name(const Node& document) {
+  // `name:` may stand in any of the files, and is a variable for all of them: so it must be known
+  // before anything is interpolated.
+  void name_from_files(Documents& documents, const std::vector<Documents::Source>& files) {
     if (explicit_name_) return;
-    if (!file_name_.empty()) project_ = file_name_;
-    const Node* name = document.find("name");
-    if (name != nullptr && normal_project_name(project_) != project_) {
-      report_.error(name->place, base::cat("'", project_, "' is not a project name"),
+    Node found;
+    for (const Documents::Source& file : files) {
+      for (const Node& document : documents.peek(file.index)) {
+        const Node* name = document.find("name");
+        if (name != nullptr && name->is_string() && !name->text.empty()) found = *name;
+      }
+    }
+    stop_on_errors();
+    if (!found.is_string()) return;
+    const Substitution text = substitute(found.text, environment_.lookup());
+    if (text.text.empty()) return;
+    const std::string name = normal_project_name(text.text);
+    if (name.empty()) {
+      report_.error(found.place, base::cat("'", text.text, "' is not a project name"),
                     "lower case letters, digits, '-' and '_', beginning with a letter or digit");
-      stop_on_errors();
+      return;
     }
-    if (project_.empty()) {
-      throw base::Error(
-          base::cat("no project name can be made from the folder ", found_.project_directory),
-          "give one with -p or with the key name");
+    if (name != text.text) {
+      report_.warning(found.place,
+                      base::cat("'", text.text, "' is not a project name, '", name, "' is used"),
+                      "lower case letters, digits, '-' and '_', beginning with a letter or digit");
     }
+    project_ = name;
+    environment_.set("COMPOSE_PROJECT_NAME", project_);
   }
 
-  std::set<std::string> profiles() {
+  // A service that is named is wanted, whatever profiles it has.
+  [[nodiscard]] std::set<std::string> profiles(const Node& document) const {
     std::set<std::string> out(options_.profiles.begin(), options_.profiles.end());
-    if (const auto list = lookup("COMPOSE_PROFILES")) {
-      for (const std::string& name : base::split(*list, ',')) {
+    if (out.empty()) {
+      const std::string list = environment_.find("COMPOSE_PROFILES").value_or("");
+      for (const std::string& name : base::split(list, ',')) {
         if (!base::trim(name).empty()) out.emplace(base::trim(name));
       }
+    }
+    const Node* services = document.find("services");
+    for (const std::string& name : options_.services) {
+      const Node* service = services == nullptr ? nullptr : services->find(name);
+      const Node* own = service == nullptr ? nullptr : service->find("profiles");
+      if (own == nullptr) continue;
+      for (const Node& profile : own->children) out.insert(profile.text);
     }
     return out;
   }
 
   const LoadOptions& options_;
   Found found_;
-  Bounds bounds_;
   Report report_;
   Sources sources_;
-  std::map<std::string, std::string> environment_;
-  std::string project_, file_name_;
+  Environment environment_;
+  std::string project_;
   bool explicit_name_ = false;
 };
 

@@ -1,3 +1,4 @@
+#include "base/files.hpp"
 #include "base/text.hpp"
 #include "spec/short_forms.hpp"
 
@@ -5,10 +6,11 @@ namespace spec {
 namespace {
 
 bool is_host_path(std::string_view text) {
-  return !text.empty() && (text[0] == '/' || text[0] == '.' || text[0] == '~');
+  if (text.empty()) return false;
+  if (text[0] == '/' || text[0] == '.' || text[0] == '~') return true;
+  return base::starts_with(text, "\\\\") || (text.size() > 1 && text[1] == ':');
 }
 
-// The parts between colons; a colon inside ${} is gone by now.
 void apply_option(std::string_view option, Node& mount, Node& bind, bool& nocopy) {
   const Place place = mount.place;
   if (option == "ro") {
@@ -32,45 +34,34 @@ bool known_option(std::string_view option) {
   return false;
 }
 
-void check_long(Node& node, const Path& path, Report& report) {
-  const Node* type = node.find("type");
-  if (type == nullptr) {
-    report.error(node.place, base::cat(path.str(), ": a volume in long form needs its type"),
-                 "type: bind, volume or tmpfs");
-    return;
-  }
-  if (node.find("target") == nullptr) {
-    report.error(node.place, base::cat(path.str(), ": a volume without target"),
-                 "target is the path inside the container");
-    return;
-  }
-  const std::string& name = type->text;
-  if (name != "bind" && name != "volume" && name != "tmpfs" && name != "image" && name != "npipe" &&
-      name != "cluster") {
-    report.error(type->place, base::cat(path.str(), ": the type '", name, "' is not known"),
-                 suggestion(name, {"bind", "volume", "tmpfs", "image"}));
-    return;
-  }
-  if (name == "bind") {
-    if (node.text_of("source").empty()) {
-      report.error(node.place, base::cat(path.str(), ": a bind without source"),
-                   "source is the path on the host");
-      return;
-    }
-    if (node.find("bind") == nullptr || node.find("bind")->is_null()) {
-      node.set("bind", Node::map(node.place));
+// Parts between colons; the colon after a drive's letter (C:\\data) is none of them.
+std::vector<std::string> colon_parts(std::string_view text) {
+  std::vector<std::string> parts(1);
+  for (const char c : text) {
+    const bool drive = c == ':' && parts.back().size() == 1 &&
+                       ((parts.back()[0] >= 'a' && parts.back()[0] <= 'z') ||
+                        (parts.back()[0] >= 'A' && parts.back()[0] <= 'Z'));
+    if (c == ':' && !drive) {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
     }
   }
-  for (const char* part : {"volume", "tmpfs"}) {
-    if (name == part && node.find(part) == nullptr) node.set(part, Node::map({}));
-  }
+  return parts;
 }
 
 }  // namespace
 
 void expand_mount(Node& node, const Path& path, Report& report) {
-  if (node.is_map()) return check_long(node, path, report);
   const Place place = node.place;
+  if (node.is_map()) {
+    const Node* target = node.find("target");
+    if (target == nullptr || !target->is_string()) {
+      report.error(place, base::cat(path.str(), ": a volume without target"),
+                   "target is the path inside the container");
+    }
+    return;
+  }
   if (!node.is_string()) {
     report.error(
         place, base::cat(path.str(), " must be a list of volumes, this is ", kind_name(node.kind)),
@@ -78,24 +69,25 @@ void expand_mount(Node& node, const Path& path, Report& report) {
     return;
   }
   const std::string text = node.text;
-  std::vector<std::string> parts = base::split(text, ':');
+  // One or two letters are a target, even if one is a colon.
+  const std::vector<std::string> parts =
+      text.size() <= 2 ? std::vector<std::string>{text} : colon_parts(text);
   const auto bad = [&](const std::string& why) {
     report.error(place, base::cat(path.str(), ": '", text, "': ", why),
                  "a volume reads [SOURCE:]TARGET[:ro], TARGET is a path inside the container");
   };
-  if (parts.size() > 3) return bad("too many colons");
   for (const std::string& part : parts) {
     if (part.empty()) return bad("an empty part between colons");
   }
+  if (parts.size() > 3) return bad("too many colons");
   // "/data:ro": compose reads the second part as a target, always.
-  const std::string target = parts.size() == 1 ? parts[0] : parts[1];
+  const std::string& target = parts.size() == 1 ? parts[0] : parts[1];
   const std::string source = parts.size() == 1 ? std::string() : parts[0];
   Node out = Node::map(place);
-  out.tag = node.tag;
   const bool host = is_host_path(source);
-  out.set("type", Node::string(host ? "bind" : "volume", place));
+  out.set("type", Node::implied(Kind::String, host ? "bind" : "volume", place));
   if (!source.empty()) out.set("source", Node::string(source, place));
-  out.set("target", Node::string(target, place));
+  out.set("target", Node::string(base::clean_path(target), place));
   Node bind = Node::map({});
   bool nocopy = false;
   if (parts.size() == 3) {
@@ -109,28 +101,25 @@ void expand_mount(Node& node, const Path& path, Report& report) {
       apply_option(option, out, bind, nocopy);
     }
   }
-  if (host) {
-    bind.set("create_host_path", Node::scalar(Kind::Bool, "true", {}));
+  if (host || !bind.children.empty()) {
+    if (host) bind.set("create_host_path", Node::implied(Kind::Bool, "true", place));
     out.set("bind", std::move(bind));
-  } else {
+  }
+  if (!host) {
     Node volume = Node::map({});
-    if (nocopy) volume.set("nocopy", Node::scalar(Kind::Bool, "true", {}));
+    if (nocopy) volume.set("nocopy", Node::scalar(Kind::Bool, "true", place));
     out.set("volume", std::move(volume));
   }
+  out.take_name_of(node);
   node = std::move(out);
 }
 
 void expand_device(Node& node, const Path& path, Report& report) {
   const Place place = node.place;
   if (node.is_map()) {
-    if (node.text_of("source").empty()) {
-      report.error(place, base::cat(path.str(), ": a device without source"));
-      return;
+    if (node.find("target") == nullptr && node.find("source") != nullptr) {
+      node.set("target", Node::implied(Kind::String, node.text_of("source"), place));
     }
-    if (node.find("target") == nullptr) {
-      node.set("target", Node::string(node.text_of("source"), place));
-    }
-    if (node.find("permissions") == nullptr) node.set("permissions", Node::string("rwm", place));
     return;
   }
   if (!node.is_string() || node.text.empty()) {
@@ -144,15 +133,19 @@ void expand_device(Node& node, const Path& path, Report& report) {
                  "a device reads SOURCE[:TARGET[:rwm]]");
     return;
   }
+  const bool own_target = parts.size() > 1 && !parts[1].empty();
   Node out = Node::map(place);
   out.set("source", Node::string(parts[0], place));
-  out.set("target", Node::string(parts.size() > 1 ? parts[1] : parts[0], place));
-  out.set("permissions", Node::string(parts.size() > 2 ? parts[2] : "rwm", place));
+  out.set("target", own_target ? Node::string(parts[1], place)
+                               : Node::implied(Kind::String, parts[0], place));
+  out.set("permissions", parts.size() > 2 ? Node::string(parts[2], place)
+                                          : Node::implied(Kind::String, "rwm", place));
+  out.take_name_of(node);
   node = std::move(out);
 }
 
-std::string target_identity(const Node& item) {
-  return item.text_of("target");
+std::string mount_identity(const Node& item) {
+  return base::clean_path(item.text_of("target"));
 }
 
 }  // namespace spec

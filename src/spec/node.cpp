@@ -1,10 +1,11 @@
 #include "spec/node.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 
 namespace spec {
 
@@ -50,6 +51,14 @@ bool Node::erase(std::string_view name) {
   return false;
 }
 
+void Node::take_name_of(const Node& old) {
+  key = old.key;
+  key_place = old.key_place;
+  tag = old.tag;
+  via = old.via;
+  via_place = old.via_place;
+}
+
 Node Node::scalar(Kind kind, std::string text, Place place) {
   Node node;
   node.kind = kind;
@@ -68,6 +77,41 @@ Node Node::map(Place place) {
 }
 Node Node::sequence(Place place) {
   return scalar(Kind::Sequence, {}, place);
+}
+
+Node Node::implied(Kind kind, std::string text, Place place) {
+  Node out = scalar(kind, std::move(text), place);
+  out.via = Via::Default;
+  return out;
+}
+
+namespace {
+constexpr std::size_t kHashFrom = 32;
+}
+
+KeyIndex::KeyIndex(Node& map) : map_(map) {
+  if (map_.children.size() < kHashFrom) return;
+  for (std::size_t i = 0; i < map_.children.size(); ++i) {
+    places_.emplace(map_.children[i].key, i);
+  }
+}
+
+Node* KeyIndex::find(const std::string& key) {
+  if (places_.empty()) return map_.find(key);
+  const auto found = places_.find(key);
+  return found == places_.end() ? nullptr : &map_.children[found->second];
+}
+
+void KeyIndex::add(Node child) {
+  map_.kind = Kind::Map;
+  map_.children.push_back(std::move(child));
+  if (!places_.empty()) {
+    places_.emplace(map_.children.back().key, map_.children.size() - 1);
+  } else if (map_.children.size() >= kHashFrom) {
+    for (std::size_t i = 0; i < map_.children.size(); ++i) {
+      places_.emplace(map_.children[i].key, i);
+    }
+  }
 }
 
 std::string_view kind_name(Kind kind) {
@@ -99,7 +143,7 @@ std::string number_text(double value) {
   }
   const int exponent =
       value == 0.0 ? 0 : static_cast<int>(std::floor(std::log10(std::fabs(value))));
-  if (exponent < -4 || exponent >= 21) return buffer.data();
+  if (exponent < -4 || exponent >= 6) return buffer.data();
   const int decimals = precision - 1 - exponent;
   std::snprintf(buffer.data(), buffer.size(), "%.*f", decimals > 0 ? decimals : 0, value);
   return buffer.data();
@@ -112,11 +156,7 @@ bool is_digit(char c) {
 }
 
 // An integer as Go's ParseInt(base 0) reads it; false when it is none.
-bool read_integer(std::string_view plain, Node& node) {
-  std::string digits;
-  for (const char c : plain) {
-    if (c != '_') digits += c;
-  }
+bool read_integer(std::string_view digits, Node& node) {
   std::string_view rest = digits;
   bool negative = false;
   if (!rest.empty() && (rest[0] == '+' || rest[0] == '-')) {
@@ -176,6 +216,19 @@ bool looks_float(std::string_view text) {
   return at == text.size();
 }
 
+// .inf and .nan, as Go prints them.
+bool read_special(std::string_view plain, Node& node) {
+  std::string_view rest = plain;
+  const char sign = rest[0];
+  if (sign == '+' || sign == '-') rest.remove_prefix(1);
+  const bool infinite = rest == ".inf" || rest == ".Inf" || rest == ".INF";
+  const bool none = plain == ".nan" || plain == ".NaN" || plain == ".NAN";
+  if (!infinite && !none) return false;
+  node.kind = Kind::Float;
+  node.text = none ? "NaN" : sign == '-' ? "-Inf" : "+Inf";
+  return true;
+}
+
 }  // namespace
 
 void resolve_plain(std::string_view plain, Node& node) {
@@ -196,10 +249,16 @@ void resolve_plain(std::string_view plain, Node& node) {
     return;
   }
   if (!is_digit(first) && first != '-' && first != '+' && first != '.') return;
-  if (read_integer(plain, node)) return;
-  if (looks_float(plain)) {
-    errno = 0;
-    const double value = std::strtod(std::string(plain).c_str(), nullptr);
+  if (read_special(plain, node)) return;
+  // Underscores part the digits of a number that begins with one or with a sign.
+  std::string digits;
+  if (first != '.')
+    std::copy_if(plain.begin(), plain.end(), std::back_inserter(digits),
+                 [](char c) { return c != '_'; });
+  if (first == '.') digits = plain;
+  if (first != '.' && read_integer(digits, node)) return;
+  if (looks_float(digits)) {
+    const double value = std::strtod(digits.c_str(), nullptr);
     if (!std::isfinite(value)) return;
     node.kind = Kind::Float;
     node.text = number_text(value);

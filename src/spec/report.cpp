@@ -6,13 +6,35 @@
 
 namespace spec {
 
+void Report::keep(Diagnostic diagnostic) {
+  const bool error = diagnostic.severity == Severity::Error;
+  std::size_t& count = error ? errors_ : warnings_;
+  if (count++ < kMost) all_.push_back(std::move(diagnostic));
+}
+
 void Report::error(Place place, std::string text, std::string hint, std::vector<Related> related) {
-  ++errors_;
-  all_.push_back({Severity::Error, place, std::move(text), std::move(hint), std::move(related)});
+  keep({Severity::Error, place, std::move(text), std::move(hint), std::move(related)});
 }
 
 void Report::warning(Place place, std::string text, std::string hint) {
-  all_.push_back({Severity::Warning, place, std::move(text), std::move(hint), {}});
+  keep({Severity::Warning, place, std::move(text), std::move(hint), {}});
+}
+
+void Report::run_error(Place place, std::string text, std::string hint,
+                       std::vector<Related> related) {
+  if (running_) {
+    error(place, std::move(text), std::move(hint), std::move(related));
+    return;
+  }
+  keep({Severity::Warning, place, std::move(text), std::move(hint), std::move(related)});
+}
+
+void Report::unset_variable(Place place, std::string text, std::string hint) {
+  if (strict_) {
+    error(place, std::move(text), std::move(hint));
+  } else {
+    warning(place, text + ", empty is used", std::move(hint));
+  }
 }
 
 std::vector<Diagnostic> Report::sorted() const {
@@ -24,6 +46,17 @@ std::vector<Diagnostic> Report::sorted() const {
     return a.place == b.place && a.severity == b.severity && a.text == b.text;
   };
   out.erase(std::unique(out.begin(), out.end(), same), out.end());
+  for (const Severity severity : {Severity::Warning, Severity::Error}) {
+    const bool error = severity == Severity::Error;
+    const std::size_t count = error ? errors_ : warnings_;
+    if (count <= kMost) continue;
+    out.push_back(
+        {severity,
+         out.back().place,
+         base::cat(count - kMost, error ? " more errors" : " more warnings", " are not shown"),
+         "mend the first ones and try again",
+         {}});
+  }
   return out;
 }
 

@@ -9,14 +9,16 @@ namespace spec {
 void read_map(const Node& node, std::string_view key, StringMap& out) {
   const Node* map = node.find(key);
   if (map == nullptr) return;
-  for (const Node& child : map->children) out[child.key] = child.text;
+  for (const Node& child : map->children) {
+    if (!child.is_null()) out[child.key] = child.text;
+  }
 }
 
 namespace {
 
 // "db", "web-1", "my.service": what compose takes as a key.
 void check_keys(const Node& document, Report& report) {
-  for (const char* kind : {"services", "networks", "volumes"}) {
+  for (const char* kind : {"services", "volumes", "configs", "secrets"}) {
     const Node* map = document.find(kind);
     if (map == nullptr) continue;
     for (const Node& child : map->children) {
@@ -69,12 +71,12 @@ void check_ports(Resolving& in) {
       const bool later = held[i].port->place < held[j].port->place;
       const Held& second = later ? held[j] : held[i];
       const Held& first = later ? held[i] : held[j];
-      in.report.error(second.port->place,
-                      base::cat("service ", second.service->name, ": port ",
-                                std::max(first.first(), second.first()),
-                                " of the host is taken by service ", first.service->name),
-                      "publish one of the two on another port or address",
-                      {{first.port->place, "the other one"}});
+      in.report.run_error(second.port->place,
+                          base::cat("service ", second.service->name, ": port ",
+                                    std::max(first.first(), second.first()),
+                                    " of the host is taken by service ", first.service->name),
+                          "publish one of the two on another port or address",
+                          {{first.port->place, "the other one"}});
       break;
     }
   }
@@ -117,17 +119,21 @@ void drop_unused(Stack& stack) {
 void check_services(Resolving& in) {
   check_names(in);
   check_ports(in);
+  check_cycles(in);
 }
 
 void resolve(Resolving& in) {
   check_keys(in.document, in.report);
   resolve_networks(in);
   resolve_volumes(in);
+  resolve_file_objects(in);
   const Node* services = in.document.find("services");
   if (services == nullptr) return;
   for (const Node& node : services->children) in.stack.services[node.key];
   for (const Node& node : services->children) {
     resolve_service(node, in.stack.services[node.key], in);
+    resolve_extras(node, in.stack.services[node.key].extras);
+    check_consistency(node, in);
   }
   check_services(in);
   drop_unused(in.stack);

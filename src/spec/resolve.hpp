@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "spec/environment.hpp"
 #include "spec/node.hpp"
 #include "spec/report.hpp"
 #include "spec/stack.hpp"
@@ -15,6 +16,7 @@ namespace spec {
 struct Resolving {
   const Node& document;
   const std::map<std::string, std::string>& inactive;  // services dropped, and their profiles
+  const Environment& environment;                      // of the project
   Stack& stack;
   Report& report;
 };
@@ -30,9 +32,15 @@ void resolve_mounts(const Node& node, Service& service, Resolving& in);
 void resolve_limits(const Node& node, Service& service, Report& report);
 void resolve_security(const Node& node, Service& service, const std::string& directory,
                       Report& report);
+void resolve_extras(const Node& node, ServiceExtras& out);
+void resolve_file_objects(Resolving& in);  // configs, secrets, models
 // A mapping of strings, added to `out`; nothing when the key is absent.
 void read_map(const Node& node, std::string_view key, StringMap& out);
-// What only all services together show: names and ports given twice.
+// What only all services together show: names and ports given twice, circles.
 void check_services(Resolving& in);
+// What one service says in two places, and what it refers to (the reference loader's
+// consistency check).
+void check_consistency(const Node& service, Resolving& in);
+void check_cycles(Resolving& in);
 
 }  // namespace spec

@@ -15,13 +15,14 @@ class Reader {
   Reader(const Service& service, Report& report) : service_(service), report_(report) {}
 
   void complain(const Node& node, std::string_view why, std::string hint = {}) {
-    report_.error(node.place, base::cat("service ", service_.name, ": ", node.key, " ", why),
-                  std::move(hint));
+    report_.run_error(node.place, base::cat("service ", service_.name, ": ", node.key, " ", why),
+                      std::move(hint));
   }
 
   // The two spellings of one limit must agree; the one that is there counts.
   const Node* either(const Node* plain, const Node* deploy) {
-    if (plain != nullptr && deploy != nullptr && plain->text != deploy->text) {
+    if (plain != nullptr && deploy != nullptr && plain->text != deploy->text &&
+        plain->text != "0") {
       report_.error(plain->place,
                     base::cat("service ", service_.name, ": ", plain->key, " and deploy say ",
                               plain->text, " and ", deploy->text),

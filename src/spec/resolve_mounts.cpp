@@ -51,7 +51,7 @@ void check_tmpfs_option(std::string_view option, const Node& item, const Service
         "noatime", "relatime", "huge",   "mpol", "sync",      "async"}) {
     if (name == known) return;
   }
-  report.error(
+  report.run_error(
       item.place,
       base::cat("service ", service.name, ": tmpfs: the option '", option, "' is not known"),
       "size=64m, mode=1777, uid=, gid=, noexec and the like");
@@ -62,17 +62,35 @@ void check_tmpfs_option(std::string_view option, const Node& item, const Service
 void resolve_mounts(const Node& node, Service& service, Resolving& in) {
   const auto push = [&](Mount mount, Place place) {
     if (mount.target.empty() || mount.target[0] != '/') {
-      in.report.error(place,
-                      base::cat("service ", service.name, ": the mount path '", mount.target,
-                                "' is not absolute"),
-                      "the path inside the container begins with /");
+      in.report.run_error(
+          place,
+          base::cat("service ", service.name, ": the mount path '", mount.target,
+                    "' is not absolute"),
+          mount.target.size() > 1 && mount.target[1] == ':'
+              ? "a single letter before a colon reads as a drive: give the volume a "
+                "longer name, or write the long form"
+              : "the path inside the container begins with /");
       return;
     }
     mount.target = base::clean_path(mount.target);
     if (mount.target == "/") {
-      in.report.error(place, base::cat("service ", service.name,
-                                       ": nothing can be mounted over / of a container"));
+      in.report.run_error(place, base::cat("service ", service.name,
+                                           ": nothing can be mounted over / of a container"));
       return;
+    }
+    if (mount.target == "/proc" || base::starts_with(mount.target, "/proc/")) {
+      in.report.run_error(place,
+                          base::cat("service ", service.name, ": ", mount.target,
+                                    " is the kernel's, nothing can be mounted there"),
+                          "mount it somewhere else, such as /host/proc");
+      return;
+    }
+    if (mount.target == "/sys" || mount.target == "/dev") {
+      in.report.warning(place,
+                        base::cat("service ", service.name,
+                                  ": this mount hides the container's own ", mount.target),
+                        base::cat("programs inside may miss what belongs there; /host",
+                                  mount.target, " does not hide it"));
     }
     service.mounts.push_back(std::move(mount));
   };

@@ -9,16 +9,15 @@ bool is_true(const Node& node, std::string_view key) {
   return child != nullptr && child->is_true();
 }
 
-// What is made elsewhere cannot be described here.
-void check_external(const Node& node, std::string_view kind, Report& report) {
+// What is made elsewhere cannot be described here; docker compose ignores it.
+void check_external(const Node& node, Report& report) {
   if (!is_true(node, "external")) return;
   for (const char* key : {"driver", "driver_opts", "labels", "ipam", "internal"}) {
     const Node* other = node.find(key);
-    if (other == nullptr) continue;
-    report.error(other->key_place,
-                 base::cat(kind, " ", node.key, ": external and ", key, " exclude each other"),
-                 "an external one is made elsewhere: only its name can be given",
-                 {{node.find("external")->place, "external is here"}});
+    if (other == nullptr || other->via == Via::Default) continue;
+    report.warning(other->key_place,
+                   base::cat("network ", node.key, ": ", key, " has no effect, it is external"),
+                   "an external one is made elsewhere: only its name can be given");
   }
 }
 
@@ -31,20 +30,20 @@ void read_ipam(const Node& node, Network& network, std::vector<Place>& places, R
     if (subnet == nullptr) continue;
     const auto cidr = base::parse_cidr(subnet->text);
     if (!cidr) {
-      report.error(subnet->place,
-                   base::cat("network ", network.key, ": '", subnet->text, "' is not a subnet"),
-                   "a subnet reads ADDRESS/PREFIX: 172.28.0.0/16, fd00:1::/64");
+      report.run_error(subnet->place,
+                       base::cat("network ", network.key, ": '", subnet->text, "' is not a subnet"),
+                       "a subnet reads ADDRESS/PREFIX: 172.28.0.0/16, fd00:1::/64");
       continue;
     }
     if (cidr->network() != *cidr) {
-      report.error(subnet->place,
-                   base::cat("network ", network.key, ": ", subnet->text, " has host bits set"),
-                   base::cat("did you mean ", cidr->network().str(), "?"));
+      report.run_error(subnet->place,
+                       base::cat("network ", network.key, ": ", subnet->text, " has host bits set"),
+                       base::cat("did you mean ", cidr->network().str(), "?"));
       continue;
     }
     for (std::size_t i = 0; i < network.subnets.size(); ++i) {
       if (network.subnets[i].address.family != cidr->address.family) continue;
-      report.error(
+      report.run_error(
           subnet->place, base::cat("network ", network.key, ": a second subnet of the same family"),
           "a network has one IPv4 and one IPv6 subnet at most", {{places[i], "the first one"}});
     }
@@ -53,13 +52,13 @@ void read_ipam(const Node& node, Network& network, std::vector<Place>& places, R
     if (const Node* gateway = pool.find("gateway")) {
       const auto address = base::parse_ip(gateway->text);
       if (!address) {
-        report.error(gateway->place, base::cat("network ", network.key, ": '", gateway->text,
-                                               "' is not an IP address"));
+        report.run_error(gateway->place, base::cat("network ", network.key, ": '", gateway->text,
+                                                   "' is not an IP address"));
       } else if (!cidr->contains(*address)) {
-        report.error(gateway->place,
-                     base::cat("network ", network.key, ": the gateway ", gateway->text,
-                               " is outside of ", subnet->text),
-                     {}, {{subnet->place, "the subnet"}});
+        report.run_error(gateway->place,
+                         base::cat("network ", network.key, ": the gateway ", gateway->text,
+                                   " is outside of ", subnet->text),
+                         {}, {{subnet->place, "the subnet"}});
       } else {
         network.gateways.push_back(*address);
       }
@@ -82,7 +81,7 @@ void resolve_networks(Resolving& in) {
     Network& network = in.stack.networks[node.key];
     network.key = node.key;
     network.name = node.text_of("name");
-    check_external(node, "network", in.report);
+    check_external(node, in.report);
     network.place = node.key_place;
     network.external = is_true(node, "external");
     network.internal = is_true(node, "internal");
@@ -102,11 +101,11 @@ void resolve_networks(Resolving& in) {
     for (std::size_t i = 0; i < network.subnets.size() && i < places.size(); ++i) {
       for (const Taken& other : taken) {
         if (other.cidr.overlaps(network.subnets[i])) {
-          in.report.error(places[i],
-                          base::cat("network ", node.key, ": ", network.subnets[i].str(),
-                                    " overlaps the subnet of network ", other.key),
-                          "give each network a range of its own",
-                          {{other.place, "the other subnet"}});
+          in.report.run_error(places[i],
+                              base::cat("network ", node.key, ": ", network.subnets[i].str(),
+                                        " overlaps the subnet of network ", other.key),
+                              "give each network a range of its own",
+                              {{other.place, "the other subnet"}});
         }
       }
       taken.push_back({network.subnets[i], places[i], node.key});
@@ -121,7 +120,6 @@ void resolve_volumes(Resolving& in) {
     Volume& volume = in.stack.volumes[node.key];
     volume.key = node.key;
     volume.name = node.text_of("name");
-    check_external(node, "volume", in.report);
     volume.place = node.key_place;
     volume.external = is_true(node, "external");
     volume.driver = node.text_of("driver");

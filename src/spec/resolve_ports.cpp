@@ -18,6 +18,11 @@ void resolve_ports(const Node& node, Service& service, Report& report) {
         port.published_first = static_cast<std::uint16_t>(range->first);
         port.published_count = static_cast<std::uint16_t>(range->count);
       }
+      if (const Node* protocol = item.find("protocol"); protocol && protocol->text == "sctp") {
+        report.warning(item.place, base::cat("service ", service.name,
+                                             ": ports of sctp are not published yet"));
+        continue;
+      }
       port.protocol = item.text_of("protocol") == "udp" ? Protocol::Udp : Protocol::Tcp;
       if (const std::string ip = item.text_of("host_ip"); !ip.empty()) {
         port.host_address = base::parse_ip(ip);
@@ -36,7 +41,7 @@ void resolve_ports(const Node& node, Service& service, Report& report) {
           slash == std::string_view::npos ? std::string_view("tcp") : text.substr(slash + 1);
       const auto range = parse_port_range(text.substr(0, slash));
       if (!range || range->first == 0 || (protocol != "tcp" && protocol != "udp")) {
-        report.error(
+        report.run_error(
             item.place,
             base::cat("service ", service.name, ": expose: '", item.text, "' is not a port"),
             "a port is a number from 1 to 65535, or a range, with /udp where it is udp");

@@ -63,7 +63,7 @@ void read_capabilities(const Node& node, std::string_view key, std::vector<std::
     bool known = false;
     for (const std::string& candidate : capability_names()) known = known || candidate == name;
     if (!known) {
-      report.error(
+      report.run_error(
           item.place,
           base::cat("service ", service.name, ": ", key, ": '", item.text, "' is not a capability"),
           suggestion(name, capability_names()));
@@ -79,8 +79,8 @@ void one_option(const Node& item, Service& service, const std::string& directory
   const std::string name = text.substr(0, at);
   const std::string value = at == std::string::npos ? std::string() : text.substr(at + 1);
   const auto bad = [&](const std::string& why, std::string hint) {
-    report.error(item.place, base::cat("service ", service.name, ": security_opt: ", why),
-                 std::move(hint));
+    report.run_error(item.place, base::cat("service ", service.name, ": security_opt: ", why),
+                     std::move(hint));
   };
   if (name == "no-new-privileges") {
     if (at != std::string::npos && value != "true" && value != "false") {
@@ -127,15 +127,15 @@ void read_sysctls(const Node& node, Service& service, Report& report) {
                       c == '_' || c == '.' || c == '-');
     }
     if (!fine) {
-      report.error(child.key_place,
-                   base::cat("service ", service.name, ": sysctls: '", child.key,
-                             "' is not the name of a sysctl"),
-                   "for example net.core.somaxconn");
+      report.run_error(child.key_place,
+                       base::cat("service ", service.name, ": sysctls: '", child.key,
+                                 "' is not the name of a sysctl"),
+                       "for example net.core.somaxconn");
       continue;
     }
     if (child.is_null() || child.text.find('\n') != std::string::npos) {
-      report.error(child.place, base::cat("service ", service.name, ": sysctls: ", child.key,
-                                          " needs a value on one line"));
+      report.run_error(child.place, base::cat("service ", service.name, ": sysctls: ", child.key,
+                                              " needs a value on one line"));
       continue;
     }
     if (!namespaced(child.key)) {

@@ -1,4 +1,5 @@
 #include "base/text.hpp"
+#include "spec/image_reference.hpp"
 #include "spec/resolve.hpp"
 #include "spec/units.hpp"
 
@@ -61,18 +62,30 @@ class ServiceReader {
     in_.report.error(at.place, base::cat("service ", service_.name, ": ", text), std::move(hint),
                      std::move(related));
   }
+  // What docker compose leaves to the moment when it is run.
+  void run_error(const Node& at, const std::string& text, std::string hint = {},
+                 std::vector<Related> related = {}) {
+    in_.report.run_error(at.place, base::cat("service ", service_.name, ": ", text),
+                         std::move(hint), std::move(related));
+  }
 
   void what_runs() {
-    if (const Node* image = node_.find("image")) {
-      service_.image = {image->text, image->place};
-      if (image->text.empty() && node_.find("build") == nullptr) {
-        error(*image, "image is empty", "name an image, or host for this machine's own programs");
+    const Node* image = node_.find("image");
+    if (image != nullptr) service_.image = {image->text, image->place};
+    if (service_.image.value.empty() && node_.find("build") == nullptr &&
+        node_.find("provider") == nullptr) {
+      in_.report.error(
+          image != nullptr ? image->place : service_.place,
+          base::cat("service ", service_.name,
+                    image != nullptr ? ": image is empty" : ": neither image nor build is given"),
+          "add image: NAME, or image: host for this machine's own programs");
+    }
+    if (!service_.image.value.empty()) {
+      const std::string fault = image_reference_fault(service_.image.value);
+      if (!fault.empty()) {
+        run_error(*image, base::cat("'", service_.image.value, "' names no image: ", fault),
+                  "an image reads [REGISTRY/]NAME[:TAG][@DIGEST], or host");
       }
-    } else if (node_.find("build") == nullptr && node_.find("extends") == nullptr &&
-               node_.find("provider") == nullptr) {
-      in_.report.error(service_.place,
-                       base::cat("service ", service_.name, ": neither image nor build is given"),
-                       "add image: NAME, or image: host for this machine's own programs");
     }
     read_words(node_, "command", service_.command);
     read_words(node_, "entrypoint", service_.entrypoint);
@@ -80,7 +93,7 @@ class ServiceReader {
     read_map(node_, "labels", service_.labels);
     service_.working_dir = node_.text_of("working_dir");
     if (!service_.working_dir.empty() && service_.working_dir[0] != '/') {
-      error(*node_.find("working_dir"), "working_dir is not absolute");
+      run_error(*node_.find("working_dir"), "working_dir is not absolute");
     }
     if (const Node* user = node_.find("user")) service_.user = {user->text, user->place};
     read_list(node_, "group_add", service_.group_add);
@@ -112,13 +125,13 @@ class ServiceReader {
     if (const Node* size = options->find("max-size")) {
       const auto bytes = parse_bytes(size->text);
       if (!bytes || (*bytes <= 0 && *bytes != -1)) {
-        error(*size, base::cat("logging: '", size->text, "' is not a size"), "max-size: 10m");
+        run_error(*size, base::cat("logging: '", size->text, "' is not a size"), "max-size: 10m");
       }
     }
     if (const Node* files = options->find("max-file")) {
       if (base::parse_uint(files->text).value_or(0) == 0) {
-        error(*files, base::cat("logging: '", files->text, "' is not a number of files"),
-              "max-file: \"3\"");
+        run_error(*files, base::cat("logging: '", files->text, "' is not a number of files"),
+                  "max-file: \"3\"");
       }
     }
   }
@@ -129,18 +142,21 @@ class ServiceReader {
     service_.container_name = node_.text_of("container_name");
     if (const Node* host = node_.find("hostname");
         host != nullptr && !valid_name(host->text, true)) {
-      error(*host, base::cat("'", host->text, "' is not a host name"),
-            "letters, digits, dots and hyphens, 63 at most");
+      run_error(*host, base::cat("'", host->text, "' is not a host name"),
+                "letters, digits, dots and hyphens, 63 at most");
     }
     if (const Node* name = node_.find("container_name");
         name != nullptr && !valid_name(name->text, false)) {
-      error(*name, base::cat("container_name: '", name->text, "' is not a name"),
-            "letters, digits, '_', '.' and '-', beginning with a letter or digit");
+      const std::string text = base::cat("container_name: '", name->text, "' is not a name");
+      const char* hint =
+          "letters, digits, '_', '.' and '-', two at least, beginning with a letter or digit";
+      // docker compose wants a name somewhere in the text; the rest shows when it is run.
+      name->text.size() < 2 ? error(*name, text, hint) : run_error(*name, text, hint);
     }
   }
 
   static bool valid_name(std::string_view text, bool host) {
-    if (text.empty() || text.size() > (host ? 63U : 200U)) return false;
+    if (text.size() < (host ? 1U : 2U) || text.size() > (host ? 63U : 200U)) return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
       const char c = text[i];
       const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -178,8 +194,8 @@ class ServiceReader {
       network.key = "default";
       if (network.name.empty()) network.name = in_.stack.name + "_default";
     } else {
-      error(*mode, base::cat("the network_mode '", text, "' is not known"),
-            "none, host or service:NAME");
+      run_error(*mode, base::cat("the network_mode '", text, "' is not known"),
+                "none, host or service:NAME");
     }
     const Node* networks = node_.find("networks");
     if (networks != nullptr && !networks->children.empty()) {
@@ -209,8 +225,8 @@ class ServiceReader {
                                          base::Family family) {
     const auto value = base::parse_ip(node.text);
     if (!value || value->family != family) {
-      error(node, base::cat("'", node.text, "' is not an IPv",
-                            family == base::Family::V4 ? "4" : "6", " address"));
+      run_error(node, base::cat("'", node.text, "' is not an IPv",
+                                family == base::Family::V4 ? "4" : "6", " address"));
       return {};
     }
     const auto found = in_.stack.networks.find(attachment.network);
@@ -219,21 +235,28 @@ class ServiceReader {
     for (const base::Cidr& subnet : network.subnets) {
       if (subnet.address.family != family) continue;
       if (subnet.contains(*value)) return value;
-      error(node,
-            base::cat("the address ", node.text, " is outside of ", subnet.str(),
-                      ", the subnet of network ", network.key),
-            {}, {{network.place, "the network is defined here"}});
+      run_error(node,
+                base::cat("the address ", node.text, " is outside of ", subnet.str(),
+                          ", the subnet of network ", network.key),
+                {}, {{network.place, "the network is defined here"}});
     }
     return value;
   }
 
   void networks() {
     const Node* all = node_.find("networks");
-    if (all == nullptr) return;
+    if (all == nullptr || node_.find("network_mode") != nullptr) return;
     for (const Node& item : all->children) {
       Attachment attachment;
       attachment.network = item.key;
       attachment.place = item.key_place;
+      if (base::starts_with(item.key, "x-")) {
+        in_.report.error(item.key_place,
+                         base::cat("service ", service_.name, ": '", item.key,
+                                   "' begins with x-, which makes it an extension here"),
+                         "docker compose refuses such a network too: rename it");
+        continue;
+      }
       if (in_.stack.networks.count(item.key) == 0) {
         std::vector<std::string> names;
         for (const auto& [key, network] : in_.stack.networks) names.push_back(key);
@@ -286,9 +309,10 @@ class ServiceReader {
       }
       dependency.required = item.find("required") == nullptr || flag(item, "required");
       dependency.restart = flag(item, "restart");
-      dependency.implicit = item.find("x-implicit") != nullptr;
+      dependency.implicit = item.via == Via::Default;
       if (in_.stack.services.count(item.key) == 0) {
-        if (!dependency.required) continue;
+        // One that no profile selects may be missing; one that does not exist at all may not.
+        if (!dependency.required && in_.inactive.count(item.key) != 0) continue;
         const Node at = Node::string({}, item.key_place);
         undefined_service(at, dependency.implicit ? "refers" : "depends_on", item.key);
         continue;
@@ -298,16 +322,28 @@ class ServiceReader {
   }
 
   void files() {
-    for (const std::string_view kind : {"secrets", "configs"}) {
-      const Node* list = node_.find(kind);
-      if (list == nullptr) continue;
-      const Node* defined = in_.document.find(kind);
-      for (const Node& item : list->children) {
-        const std::string name = item.text_of("source");
-        if (defined != nullptr && defined->find(name) != nullptr) continue;
-        error(item, base::cat(kind, ": '", name, "' is not defined"),
-              base::cat("add it below the top level key ", kind));
+    references("secrets", node_);
+    references("configs", node_);
+    if (const Node* build = node_.find("build")) references("secrets", *build);
+  }
+
+  void references(std::string_view kind, const Node& owner) {
+    const Node* list = owner.find(kind);
+    if (list == nullptr) return;
+    const Node* defined = in_.document.find(kind);
+    for (const Node& item : list->children) {
+      const Node* source = item.find("source");
+      const std::string name = item.text_of("source");
+      if (defined != nullptr && defined->find(name) != nullptr) continue;
+      std::vector<std::string> names;
+      if (defined != nullptr) {
+        for (const Node& each : defined->children) names.push_back(each.key);
       }
+      std::string hint = suggestion(name, names);
+      if (hint.empty()) hint = base::cat("add it below the top level key ", kind);
+      error(source != nullptr ? *source : item,
+            base::cat("the ", kind.substr(0, kind.size() - 1), " '", name, "' is not defined"),
+            std::move(hint));
     }
   }
 
@@ -327,8 +363,8 @@ class ServiceReader {
     if (const Node* retries = check->find("retries")) {
       const auto value = base::parse_int(retries->text);
       if (!value || *value < 0 || *value > 1'000'000) {
-        error(*retries,
-              base::cat("healthcheck.retries: ", retries->text, " is no number of tries"));
+        run_error(*retries,
+                  base::cat("healthcheck.retries: ", retries->text, " is no number of tries"));
       } else if (*value > 0) {
         out.retries = static_cast<unsigned>(*value);
       }
@@ -351,15 +387,15 @@ class ServiceReader {
     } else if (mode == "on-failure") {
       service_.restart.mode = RestartMode::OnFailure;
     } else {
-      error(*restart, base::cat("the restart policy '", restart->text, "' is not known"),
-            suggestion(mode, {"no", "always", "on-failure", "unless-stopped"}));
+      run_error(*restart, base::cat("the restart policy '", restart->text, "' is not known"),
+                suggestion(mode, {"no", "always", "on-failure", "unless-stopped"}));
       return;
     }
     if (colon == std::string::npos) return;
     const auto tries = base::parse_uint(std::string_view(restart->text).substr(colon + 1));
     if (mode != "on-failure" || !tries || *tries > 1'000'000) {
-      error(*restart, base::cat("'", restart->text, "' is not a restart policy"),
-            "only on-failure takes a number: on-failure:3");
+      run_error(*restart, base::cat("'", restart->text, "' is not a restart policy"),
+                "only on-failure takes a number: on-failure:3");
       return;
     }
     service_.restart.max_retries = static_cast<unsigned>(*tries);
@@ -377,7 +413,11 @@ class ServiceReader {
     if (used == nullptr) return;
     const auto value = base::parse_int(used->text);
     if (!value || *value < 0 || *value > 10'000) {
-      error(*used, base::cat(used->text, " is no number of containers"), "0 to 10000");
+      if (value && *value > 0) {
+        run_error(*used, base::cat(used->text, " containers are too many"), "0 to 10000");
+      } else {
+        error(*used, base::cat(used->text, " is no number of containers"), "0 to 10000");
+      }
       return;
     }
     service_.replicas = static_cast<unsigned>(*value);
@@ -393,8 +433,8 @@ class ServiceReader {
       for (const Node& item : hosts->children) {
         const std::string target = item.text.substr(item.text.find('=') + 1);
         if (target != "host-gateway" && !base::parse_ip(target)) {
-          error(item, base::cat("extra_hosts: '", target, "' is not an IP address"),
-                "an address, or host-gateway for this machine");
+          run_error(item, base::cat("extra_hosts: '", target, "' is not an IP address"),
+                    "an address, or host-gateway for this machine");
           continue;
         }
         service_.extra_hosts.push_back(item.text);
@@ -403,7 +443,7 @@ class ServiceReader {
     if (const Node* dns = node_.find("dns")) {
       for (const Node& item : dns->children) {
         if (!base::parse_ip(item.text)) {
-          error(item, base::cat("dns: '", item.text, "' is not an IP address"));
+          run_error(item, base::cat("dns: '", item.text, "' is not an IP address"));
         }
         service_.dns.push_back(item.text);
       }
@@ -424,7 +464,7 @@ class ServiceReader {
         continue;
       }
       if (device.permissions.find_first_not_of("rwm") != std::string::npos) {
-        error(
+        run_error(
             item,
             base::cat("device ", device.source, ": '", device.permissions, "' are no permissions"),
             "a choice of r, w and m");

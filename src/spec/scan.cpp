@@ -1,71 +1,18 @@
 #include "spec/scan.hpp"
 
+#include "base/error.hpp"
 #include "base/text.hpp"
+#include "spec/encoding.hpp"
 
 namespace spec {
 namespace {
 
-// Length of the well-formed UTF-8 sequence at the front (RFC 3629), 0 when there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto at = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  const auto follows = [&](std::size_t i) { return (at(i) & 0xc0U) == 0x80U; };
-  const unsigned first = at(0);
-  if (first < 0x80U) return 1;
-  if (first >= 0xc2U && first <= 0xdfU) return follows(1) ? 2 : 0;
-  if (first >= 0xe0U && first <= 0xefU) {
-    if (!follows(1) || !follows(2)) return 0;
-    if (first == 0xe0U && at(1) < 0xa0U) return 0;
-    if (first == 0xedU && at(1) > 0x9fU) return 0;
-    return 3;
-  }
-  if (first >= 0xf0U && first <= 0xf4U) {
-    if (!follows(1) || !follows(2) || !follows(3)) return 0;
-    if (first == 0xf0U && at(1) < 0x90U) return 0;
-    if (first == 0xf4U && at(1) > 0x8fU) return 0;
-    return 4;
-  }
-  return 0;
+bool blank(char c) {
+  return c == ' ' || c == '\t';
 }
 
-bool check_encoding(std::string_view text, std::uint32_t file, Report& report) {
-  if (base::starts_with(text, "\xff\xfe") || base::starts_with(text, "\xfe\xff") ||
-      (text.size() > 1 && (text[0] == '\0') != (text[1] == '\0'))) {
-    report.error({file, 1, 1}, "the file is UTF-16 or UTF-32, not UTF-8",
-                 "save it as UTF-8, for example with iconv -f UTF-16 -t UTF-8");
-    return false;
-  }
-  std::uint32_t line = 1;
-  std::size_t line_start = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const Place place{file, line, static_cast<std::uint32_t>(i - line_start + 1)};
-    if (byte == '\n') {
-      ++line;
-      line_start = i + 1;
-    } else if (byte < 0x20U && byte != '\t' && byte != '\r') {
-      report.error(place,
-                   base::cat(byte == 0 ? "a NUL byte" : "a control character", " at byte ", i,
-                             " is not allowed in YAML"),
-                   "remove it; inside a double-quoted string write it as an escape");
-      return false;
-    }
-    if (byte < 0x80U) {
-      ++i;
-      continue;
-    }
-    const std::size_t length = utf8_length(text.substr(i));
-    if (length == 0) {
-      report.error(place, base::cat("byte ", i, " is not valid UTF-8"), "save the file as UTF-8");
-      return false;
-    }
-    i += length;
-  }
-  return true;
-}
-
-// Follows just enough of YAML's syntax to know where flow collections open and close.
+// Follows just enough of YAML's syntax to know where flow collections, quotes, block scalars and
+// unquoted texts of several lines begin and end. What it counts is never more than there is.
 class FlowScan {
  public:
   FlowScan(std::string_view text, std::uint32_t file, const Bounds& bounds, Report& report)
@@ -85,67 +32,90 @@ class FlowScan {
   }
 
  private:
+  static constexpr std::size_t kNone = std::string_view::npos;
+
   bool line() {
-    const std::size_t start = at_;
-    std::size_t end = text_.find('\n', start);
-    if (end == std::string_view::npos) end = text_.size();
-    const std::string_view shown = text_.substr(start, end - start);
+    start_ = at_;
+    std::size_t end = text_.find('\n', start_);
+    if (end == kNone) end = text_.size();
+    std::string_view shown = text_.substr(start_, end - start_);
     ++line_;
     at_ = end + 1;
+    if (!shown.empty() && shown.back() == '\r') shown.remove_suffix(1);
     const std::size_t indent = shown.find_first_not_of(' ');
-    if (indent == std::string_view::npos || shown[indent] == '\r') return true;
-    if (block_) {
+    if (indent == kNone) return true;
+    if (flow_ > 0 || quote_ != 0) return characters(shown, indent);
+    if (block_indent_ != kNone) {
       if (indent > block_indent_) return true;
-      block_ = false;
+      block_indent_ = kNone;
     }
-    if (shown[indent] == '\t' && flow_ == 0 && quote_ == 0 && looks_like_entry(shown)) {
-      report_.error(place(start, start + indent), "a tab cannot indent in YAML",
-                    "indent with spaces");
+    if (continues(shown, indent)) return true;
+    if (shown[indent] == '\t' && looks_like_entry(shown)) {
+      report_.error(place(indent), "a tab cannot indent in YAML", "indent with spaces");
       return false;
     }
-    std::size_t node = indent;  // after "- - "
-    std::size_t dash = indent;
-    std::size_t dashes = 0;
-    while (flow_ == 0 && quote_ == 0 && node + 1 < shown.size() && shown[node] == '-' &&
-           shown[node + 1] == ' ') {
-      dash = node;
-      ++dashes;
-      node = shown.find_first_not_of(' ', node + 1);
-      if (node == std::string_view::npos) node = shown.size();
-    }
-    if (dashes > bounds_.depth) return too_deep(start, start + dash);
-    if (!characters(start, shown, node)) return false;
-    if (flow_ == 0 && quote_ == 0) block_ = opens_block(shown, node, dash);
-    return true;
+    return entry(shown, indent);
+  }
+
+  // A further line of an unquoted text: nothing in it means anything. A comment ends such a text.
+  bool continues(std::string_view shown, std::size_t indent) {
+    if (plain_indent_ == kNone) return false;
+    const bool more = (indent > plain_indent_ || shown[indent] == '\t') && shown[indent] != '#';
+    if (!more || shown.find(" #") != kNone || shown.find("\t#") != kNone) plain_indent_ = kNone;
+    return more;
   }
 
   static bool looks_like_entry(std::string_view shown) {
     const std::string_view text = base::trim(shown);
     return !text.empty() && text[0] != '#' &&
-           (text.back() == ':' || text.find(": ") != std::string_view::npos ||
-            base::starts_with(text, "- "));
+           (text.back() == ':' || text.find(": ") != kNone || base::starts_with(text, "- "));
   }
 
-  bool opens_block(std::string_view shown, std::size_t node, std::size_t dash) {
-    std::string_view head = shown;
-    if (const std::size_t comment = head.find(" #"); comment != std::string_view::npos) {
-      head = head.substr(0, comment);
+  // A line outside of flow collections and quotes. "- ", "? " and "--- " stand before what it says.
+  bool entry(std::string_view shown, std::size_t indent) {
+    std::size_t node = indent;
+    std::size_t dash = kNone;
+    std::size_t dashes = 0;
+    if (indent == 0 && base::starts_with(shown, "---") && (shown.size() == 3 || blank(shown[3]))) {
+      node = 3;
+      if (!count(1, 0)) return false;
     }
-    head = base::trim(head);
+    while (true) {
+      while (node < shown.size() && blank(shown[node])) ++node;
+      const bool indicator = node < shown.size() && (shown[node] == '-' || shown[node] == '?') &&
+                             (node + 1 == shown.size() || blank(shown[node + 1]));
+      if (!indicator) break;
+      dash = node++;
+      if (++dashes > bounds_.depth) return too_deep(dash);
+    }
+    if (!count(dashes == 0 ? 0 : 1, indent)) return false;
+    colon_ = plain_ = comment_ = false;
+    if (!characters(shown, node)) return false;
+    if (flow_ > 0 || quote_ != 0) return true;
+    const std::size_t parent = colon_ ? node : dash;
+    const std::string_view head = base::trim(shown.substr(0, text_end_));
+    if (opens_block(head)) {
+      // "key: |" belongs to the key, "- |" to the dash.
+      block_indent_ = parent != kNone ? parent : indent;
+    } else if (plain_ && !comment_ && parent != kNone) {
+      plain_indent_ = parent;
+    }
+    return true;
+  }
+
+  static bool opens_block(std::string_view head) {
     std::size_t length = head.size();
     while (length > 0 && (head[length - 1] == '+' || head[length - 1] == '-' ||
                           (head[length - 1] >= '1' && head[length - 1] <= '9'))) {
       --length;
     }
     if (length == 0 || (head[length - 1] != '|' && head[length - 1] != '>')) return false;
-    if (length > 1 && head[length - 2] != ' ') return false;
-    const bool bare = node < shown.size() && (shown[node] == '|' || shown[node] == '>');
-    block_indent_ = bare ? dash : node;
-    return true;
+    return length == 1 || blank(head[length - 2]);
   }
 
-  bool characters(std::size_t start, std::string_view shown, std::size_t from) {
+  bool characters(std::string_view shown, std::size_t from) {
     char before = ' ';  // last character that is no space; ' ' at the start of a value
+    text_end_ = shown.size();
     for (std::size_t i = from; i < shown.size(); ++i) {
       const char c = shown[i];
       if (quote_ != 0) {
@@ -157,45 +127,61 @@ class FlowScan {
         }
         continue;
       }
-      const bool spaced = i > 0 && (shown[i - 1] == ' ' || shown[i - 1] == '\t');
+      const bool spaced = i > 0 && blank(shown[i - 1]);
       const bool opens = before == ' ' || (before == ':' && (spaced || flow_ > 0)) ||
                          (flow_ > 0 && (before == ',' || before == '[' || before == '{'));
-      if (c == '#' && (i == 0 || shown[i - 1] == ' ' || shown[i - 1] == '\t')) return true;
+      if (c == '#' && (i == 0 || spaced)) {
+        comment_ = true;
+        text_end_ = i;
+        return true;
+      }
+      if (blank(c)) continue;
       if ((c == '"' || c == '\'') && opens) {
         quote_ = c;
-        quote_place_ = place(start, start + i);
+        quote_place_ = place(i);
+        plain_ = false;
         continue;
       }
       if ((c == '[' || c == '{') && (opens || flow_ > 0)) {
-        ++nodes_;
-        if (++flow_ > bounds_.depth) return too_deep(start, start + i);
+        plain_ = false;
+        if (++flow_ > bounds_.depth) return too_deep(i);
+        if (!count(1, i)) return false;
       } else if ((c == ']' || c == '}') && flow_ > 0) {
         --flow_;
       } else if (flow_ > 0 && (c == ',' || c == ':')) {
-        ++nodes_;
-      }
-      if (nodes_ > bounds_.nodes) {
-        report_.error(place(start, start + i),
-                      base::cat("more than ", bounds_.nodes, " values in one file"));
-        return false;
-      }
-      // An anchor or tag word may stand between the key and the collection.
-      if ((c == '&' || c == '!') && opens) {
-        while (i + 1 < shown.size() && shown[i + 1] != ' ' && shown[i + 1] != ',') ++i;
+        if (!count(1, i)) return false;
+      } else if (flow_ == 0 && c == ':' && (i + 1 == shown.size() || blank(shown[i + 1]))) {
+        colon_ = true;
+        plain_ = false;
+        if (!count(2, i)) return false;
+      } else if ((c == '&' || c == '!') && opens) {
+        // An anchor or tag word may stand between the key and the collection.
+        while (i + 1 < shown.size() && !blank(shown[i + 1]) && shown[i + 1] != ',') ++i;
+        plain_ = false;
         continue;
+      } else if (opens) {
+        plain_ = c != '*' && c != '|' && c != '>' && c != '%' && c != '@' && c != '`';
       }
-      if (c != ' ' && c != '\t') before = c;
+      before = c;
     }
     return true;
   }
 
-  [[nodiscard]] Place place(std::size_t line_start, std::size_t offset) const {
-    return {file_, line_, static_cast<std::uint32_t>(offset - line_start + 1)};
+  bool count(std::size_t nodes, std::size_t column) {
+    nodes_ += nodes;
+    if (nodes_ <= bounds_.nodes) return true;
+    report_.error(place(column), base::cat("more than ", bounds_.nodes, " values in one file"),
+                  "the bound is the variable STACK_MAX_NODES");
+    return false;
   }
 
-  bool too_deep(std::size_t line_start, std::size_t offset) {
-    report_.error(place(line_start, offset),
-                  base::cat("nested more than ", bounds_.depth, " levels deep"));
+  [[nodiscard]] Place place(std::size_t column) const {
+    return {file_, line_, static_cast<std::uint32_t>(column + 1)};
+  }
+
+  bool too_deep(std::size_t column) {
+    report_.error(place(column), base::cat("nested more than ", bounds_.depth, " levels deep"),
+                  "the bound is the variable STACK_MAX_DEPTH");
     return false;
   }
 
@@ -204,24 +190,56 @@ class FlowScan {
   const Bounds& bounds_;
   Report& report_;
   std::size_t at_ = 0;
+  std::size_t start_ = 0;
   std::uint32_t line_ = 0;
-  bool block_ = false;
-  std::size_t block_indent_ = 0;
+  std::size_t block_indent_ = kNone;  // of what a block scalar belongs to; its lines are deeper
+  std::size_t plain_indent_ = kNone;  // the same for an unquoted text
   std::size_t flow_ = 0;
   std::size_t nodes_ = 0;
+  // Of the line just read:
+  std::size_t text_end_ = 0;  // where its comment begins
+  bool colon_ = false;        // it has a key
+  bool plain_ = false;        // it ends in an unquoted text
+  bool comment_ = false;
   char quote_ = 0;
   Place quote_place_;
 };
 
+std::size_t bound(const std::map<std::string, std::string>& environment, const char* name,
+                  std::size_t otherwise, std::size_t most) {
+  const auto at = environment.find(name);
+  if (at == environment.end() || at->second.empty()) return otherwise;
+  const auto value = base::parse_uint(at->second);
+  if (!value || *value == 0 || *value > most) {
+    throw base::Error(base::cat(name, ": '", at->second, "' is not a number from 1 to ", most),
+                      base::cat("without it the bound is ", otherwise));
+  }
+  return static_cast<std::size_t>(*value);
+}
+
 }  // namespace
+
+Bounds bounds_of(const std::map<std::string, std::string>& environment) {
+  Bounds out;
+  out.bytes = bound(environment, "STACK_MAX_BYTES", out.bytes, 1U << 30U);
+  // The YAML library itself refuses at 500.
+  out.depth = bound(environment, "STACK_MAX_DEPTH", out.depth, 400);
+  out.nodes = bound(environment, "STACK_MAX_NODES", out.nodes, 100'000'000);
+  out.expanded_bytes = 8 * out.bytes;
+  return out;
+}
 
 bool scan(std::string_view text, std::uint32_t file, const Bounds& bounds, Report& report) {
   if (text.size() > bounds.bytes) {
-    report.error({file, 1, 1}, base::cat("the file has ", text.size(), " bytes, more than the ",
-                                         bounds.bytes, " that a stack file may have"));
+    report.error(
+        {file, 1, 1},
+        base::cat("the file has more than the ", bounds.bytes, " bytes that a stack file may have"),
+        "the bound is the variable STACK_MAX_BYTES");
     return false;
   }
-  return check_encoding(text, file, report) && FlowScan(text, file, bounds, report).run();
+  if (!check_encoding(text, file, report)) return false;
+  if (base::starts_with(text, "\xef\xbb\xbf")) text.remove_prefix(3);
+  return FlowScan(text, file, bounds, report).run();
 }
 
 }  // namespace spec

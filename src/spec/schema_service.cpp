@@ -1,315 +1,137 @@
+// The keys of a service. Those of the objects inside it are in schema_parts.cpp.
 #include "spec/schema.hpp"
+#include "spec/schema_parts.hpp"
 #include "spec/short_forms.hpp"
 
 namespace spec {
-namespace {
-
-const Object& healthcheck_object() {
-  static const Object object("a healthcheck", {
-                                                  {"disable", Type::Bool, kYes},
-                                                  {"interval", Type::Time, kYes},
-                                                  {"retries", Type::Int, kYes},
-                                                  {"start_interval", Type::Time, kYes},
-                                                  {"start_period", Type::Time, kYes},
-                                                  {"test", Type::Words, kYes, nullptr, expand_test},
-                                                  {"timeout", Type::Time, kYes},
-                                              });
-  return object;
-}
-
-const Object& dependency_object() {
-  static const Object object("a dependency", {
-                                                 {"condition", Type::String, kYes},
-                                                 {"required", Type::Bool, kYes},
-                                                 {"restart", Type::Bool, kYes},
-                                             });
-  return object;
-}
-
-const Object& attachment_object() {
-  static const Object object("a service's network", {
-                                                        {"aliases", Type::Strings, kYes, nullptr,
-                                                         nullptr, nullptr, text_identity},
-                                                        {"driver_opts", Type::Mapping},
-                                                        {"gw_priority", Type::Int, kYes},
-                                                        {"interface_name", Type::String},
-                                                        {"ipv4_address", Type::String, kYes},
-                                                        {"ipv6_address", Type::String, kYes},
-                                                        {"link_local_ips", Type::Strings},
-                                                        {"mac_address", Type::String, kYes},
-                                                        {"priority", Type::Int, kYes},
-                                                    });
-  return object;
-}
-
-const Object& env_file_object() {
-  static const Object object("an env_file", {
-                                                {"format", Type::String, kYes},
-                                                {"path", Type::String, kYes},
-                                                {"required", Type::Bool, kYes},
-                                            });
-  return object;
-}
-
-const Object& logging_object() {
-  static const Object object("logging", {
-                                            {"driver", Type::String, kYes},
-                                            {"options", Type::Mapping, kYes},
-                                        });
-  return object;
-}
-
-const Object& device_object() {
-  static const Object object("a device", {
-                                             {"permissions", Type::String, kYes},
-                                             {"source", Type::String, kYes},
-                                             {"target", Type::String, kYes},
-                                         });
-  return object;
-}
-
-const Object& file_reference_object() {
-  static const Object object("a reference to a config or secret", {
-                                                                      {"gid", Type::Scalar},
-                                                                      {"mode", Type::Any},
-                                                                      {"source", Type::String},
-                                                                      {"target", Type::String},
-                                                                      {"uid", Type::Scalar},
-                                                                  });
-  return object;
-}
-
-const Object& hook_object() {
-  static const Object object("a hook", {
-                                           {"command", Type::Words},
-                                           {"environment", Type::Mapping},
-                                           {"per_replica", Type::Bool},
-                                           {"privileged", Type::Bool},
-                                           {"user", Type::String},
-                                           {"working_dir", Type::String},
-                                           {"image", Type::String},
-                                       });
-  return object;
-}
-
-const Object& gpu_object() {
-  static const Object object("a gpu", {
-                                          {"capabilities", Type::Strings},
-                                          {"count", Type::Any},
-                                          {"device_ids", Type::Strings},
-                                          {"driver", Type::String},
-                                          {"options", Type::Mapping},
-                                      });
-  return object;
-}
-
-const Object& credential_spec_object() {
-  static const Object object("a credential_spec", {
-                                                      {"config", Type::String},
-                                                      {"file", Type::String},
-                                                      {"registry", Type::String},
-                                                  });
-  return object;
-}
-
-const Object& extends_object() {
-  static const Object object("extends", {
-                                            {"file", Type::String},
-                                            {"service", Type::String},
-                                        });
-  return object;
-}
-
-const Object& blkio_object() {
-  static const Object object("blkio_config", {
-                                                 {"device_read_bps"},
-                                                 {"device_read_iops"},
-                                                 {"device_write_bps"},
-                                                 {"device_write_iops"},
-                                                 {"weight", Type::Int},
-                                                 {"weight_device"},
-                                             });
-  return object;
-}
-
-const Object& provider_object() {
-  static const Object object("a provider", {
-                                               {"options", Type::Any},
-                                               {"type", Type::String},
-                                           });
-  return object;
-}
-
-}  // namespace
-
-const Object& port_object() {
-  static const Object object("a port", {
-                                           {"app_protocol", Type::String, kYes},
-                                           {"host_ip", Type::String, kYes},
-                                           {"mode", Type::String, kYes},
-                                           {"name", Type::String, kYes},
-                                           {"protocol", Type::String, kYes},
-                                           {"published", Type::Scalar, kYes},
-                                           {"target", Type::Any, kYes},
-                                       });
-  return object;
-}
-
-namespace {
-
-const Object& mount_bind_object() {
-  static const Object object("bind", {
-                                         {"create_host_path", Type::Bool, kYes},
-                                         {"propagation", Type::String, kYes},
-                                         {"recursive", Type::String},
-                                         {"selinux", Type::String},
-                                     });
-  return object;
-}
-
-const Object& mount_volume_object() {
-  static const Object object("volume", {
-                                           {"labels", Type::Mapping},
-                                           {"nocopy", Type::Bool, kYes},
-                                           {"subpath", Type::String, kYes},
-                                       });
-  return object;
-}
-
-const Object& mount_tmpfs_object() {
-  static const Object object("tmpfs", {
-                                          {"mode", Type::Int, kYes},
-                                          {"size", Type::Bytes, kYes},
-                                      });
-  return object;
-}
-
-const Object& mount_image_object() {
-  static const Object object("image", {
-                                          {"subpath", Type::String},
-                                      });
-  return object;
-}
-
-}  // namespace
-
-const Object& mount_object() {
-  static const Object object(
-      "a volume of a service",
-      {
-          {"bind", Type::Object, kYes, mount_bind_object, nullptr, nullptr, nullptr, true},
-          {"consistency", Type::String},
-          {"image", Type::Object, kNone, mount_image_object, nullptr, nullptr, nullptr, true},
-          {"read_only", Type::Bool, kYes},
-          {"source", Type::String, kYes},
-          {"target", Type::String, kYes},
-          {"tmpfs", Type::Object, kYes, mount_tmpfs_object, nullptr, nullptr, nullptr, true},
-          {"type", Type::String, kYes},
-          {"volume", Type::Object, kYes, mount_volume_object, nullptr, nullptr, nullptr, true},
-      });
-  return object;
-}
 
 const Object& service_object() {
   static const Object object(
       "a service",
       {
-          {"annotations", Type::Mapping},
-          {"attach", Type::Bool},
-          {"blkio_config", Type::Object, kNone, blkio_object},
-          {"build", Type::Object, kNone, build_object, expand_context},
-          {"cap_add", Type::Strings, kYes, nullptr, nullptr, nullptr, text_identity},
-          {"cap_drop", Type::Strings, kYes, nullptr, nullptr, nullptr, text_identity},
-          {"cgroup", Type::String},
-          {"cgroup_parent", Type::String},
-          {"command", Type::Words, kYes, nullptr, nullptr, nullptr, nullptr, true},
-          {"configs", Type::ObjectList, kNone, file_reference_object, nullptr, expand_source,
-           source_identity},
-          {"container_name", Type::String, kYes},
-          {"cpu_count", Type::Int},
-          {"cpu_percent", Type::Number},
-          {"cpu_period", Type::Int, kYes},
-          {"cpu_quota", Type::Int, kYes},
-          {"cpu_rt_period", Type::Any},
-          {"cpu_rt_runtime", Type::Any},
-          {"cpu_shares", Type::Int, kYes},
-          {"cpus", Type::Number, kYes},
-          {"cpuset", Type::String, kYes},
-          {"credential_spec", Type::Object, kNone, credential_spec_object},
-          {"depends_on", Type::ObjectMap, kYes, dependency_object, expand_depends_on},
-          {"deploy", Type::Object, kYes, deploy_object, nullptr, nullptr, nullptr, true},
-          {"develop", Type::Object, kNone, develop_object, nullptr, nullptr, nullptr, true},
-          {"device_cgroup_rules", Type::Strings},
-          {"devices", Type::ObjectList, kYes, device_object, nullptr, expand_device,
-           target_identity},
-          {"dns", Type::StringOrList, kYes, nullptr, nullptr, nullptr, text_identity},
-          {"dns_opt", Type::Strings, kYes, nullptr, nullptr, nullptr, text_identity},
-          {"dns_search", Type::StringOrList, kYes, nullptr, nullptr, nullptr, text_identity},
-          {"domainname", Type::String, kYes},
-          {"entrypoint", Type::Words, kYes, nullptr, nullptr, nullptr, nullptr, true},
-          {"env_file", Type::ObjectList, kYes, env_file_object, expand_env_files, expand_env_file},
-          {"environment", Type::Mapping, kYes},
-          {"expose", Type::Scalars, kYes, nullptr, nullptr, nullptr, text_identity},
-          {"extends", Type::Object, kNone, extends_object, expand_extends},
-          {"external_links", Type::Strings},
-          {"extra_hosts", Type::Hosts, kYes, nullptr, nullptr, nullptr, text_identity},
-          {"gpus", Type::ObjectList, kNone, gpu_object, expand_gpus},
-          {"group_add", Type::Scalars, kYes, nullptr, nullptr, nullptr, text_identity},
-          {"healthcheck", Type::Object, kYes, healthcheck_object},
-          {"hostname", Type::String, kYes},
-          {"image", Type::String, kYes},
-          {"init", Type::Bool, kYes},
-          {"ipc", Type::String},
-          {"isolation", Type::String},
-          {"label_file", Type::StringOrList},
-          {"labels", Type::Mapping, kYes},
-          {"links", Type::Strings, kYes, nullptr, nullptr, nullptr, text_identity},
-          {"logging", Type::Object, kYes, logging_object},
-          {"mac_address", Type::String},
-          {"mem_limit", Type::Bytes, kYes},
-          {"mem_reservation", Type::Bytes, kYes},
-          {"mem_swappiness", Type::Int},
-          {"memswap_limit", Type::Bytes, kYes},
-          {"models", Type::Any},
-          {"network_mode", Type::String, kYes},
-          {"networks", Type::ObjectMap, kYes, attachment_object, expand_names},
-          {"oom_kill_disable", Type::Bool},
-          {"oom_score_adj", Type::Int, kYes},
-          {"pid", Type::String},
-          {"pids_limit", Type::Int, kYes},
-          {"platform", Type::String},
-          {"ports", Type::ObjectList, kYes, port_object, nullptr, expand_port, port_identity},
-          {"post_start", Type::ObjectList, kNone, hook_object},
-          {"pre_start", Type::ObjectList, kNone, hook_object},
-          {"pre_stop", Type::ObjectList, kNone, hook_object},
-          {"privileged", Type::Bool, kYes},
-          {"profiles", Type::Strings, kYes, nullptr, nullptr, nullptr, text_identity},
-          {"provider", Type::Object, kNone, provider_object},
-          {"pull_policy", Type::String},
-          {"pull_refresh_after", Type::String},
-          {"read_only", Type::Bool, kYes},
-          {"restart", Type::String, kYes},
-          {"runtime", Type::String},
-          {"scale", Type::Int, kYes},
-          {"secrets", Type::ObjectList, kNone, file_reference_object, nullptr, expand_source,
-           source_identity},
-          {"security_opt", Type::Strings, kYes, nullptr, nullptr, nullptr, text_identity},
-          {"shm_size", Type::Bytes, kYes},
-          {"stdin_open", Type::Bool, kYes},
-          {"stop_grace_period", Type::Time, kYes},
-          {"stop_signal", Type::String, kYes},
-          {"storage_opt", Type::Any},
-          {"sysctls", Type::Mapping, kYes},
-          {"tmpfs", Type::StringOrList, kYes, nullptr, nullptr, nullptr, text_identity},
-          {"tty", Type::Bool, kYes},
-          {"ulimits", Type::Any, kYes, nullptr, check_ulimits},
-          {"use_api_socket", Type::Bool},
-          {"user", Type::String, kYes},
-          {"userns_mode", Type::String},
-          {"uts", Type::String},
-          {"volumes", Type::ObjectList, kYes, mount_object, nullptr, expand_mount, target_identity},
-          {"volumes_from", Type::Strings, kNone, nullptr, nullptr, nullptr, text_identity},
-          {"working_dir", Type::String, kYes},
+          Field{"annotations", Type::Mapping},
+          Field{"attach", Type::Bool}.shown_zero(),
+          Field{"blkio_config", Type::Object}.of(blkio_object),
+          Field{"build", Type::Object}.of(build_object).form(expand_context),
+          Field{"cap_add", Type::Strings}.honoured().unique(text_identity),
+          Field{"cap_drop", Type::Strings}.honoured().unique(text_identity),
+          Field{"cgroup", Type::String}.one_of("host|private"),
+          Field{"cgroup_parent", Type::String},
+          Field{"command", Type::Words}.honoured().or_null().shown_zero(),
+          Field{"configs", Type::ObjectList}
+              .of(file_reference_object)
+              .item_form(expand_source)
+              .unique(config_identity),
+          Field{"container_name", Type::String}.honoured(),
+          Field{"cpu_count", Type::Int},
+          Field{"cpu_percent", Type::Number},
+          Field{"cpu_period", Type::Int}.honoured(),
+          Field{"cpu_quota", Type::Int}.honoured(),
+          Field{"cpu_rt_period", Type::Int},
+          Field{"cpu_rt_runtime", Type::Int},
+          Field{"cpu_shares", Type::Int}.honoured(),
+          Field{"cpus", Type::Number}.honoured(),
+          Field{"cpuset", Type::String}.honoured(),
+          Field{"credential_spec", Type::Object}.of(credential_spec_object),
+          Field{"depends_on", Type::ObjectMap}
+              .honoured()
+              .of(dependency_object)
+              .form(expand_depends_on),
+          Field{"deploy", Type::Object}.honoured().of(deploy_object).or_null(),
+          Field{"develop", Type::Object}.of(develop_object).or_null(),
+          Field{"device_cgroup_rules", Type::Strings}.no_repeats(),
+          Field{"devices", Type::ObjectList}
+              .honoured()
+              .of(device_object)
+              .item_form(expand_device)
+              .unique(target_identity),
+          Field{"dns", Type::StringOrList}.honoured().unique(text_identity),
+          Field{"dns_opt", Type::Strings}.honoured().unique(text_identity),
+          Field{"dns_search", Type::StringOrList}.honoured().unique(text_identity),
+          Field{"domainname", Type::String}.honoured(),
+          Field{"entrypoint", Type::Words}.honoured().or_null().shown_zero(),
+          Field{"env_file", Type::ObjectList}
+              .honoured()
+              .of(env_file_object)
+              .form(expand_env_files)
+              .item_form(expand_env_file)
+              .unique(path_identity),
+          Field{"environment", Type::Variables}.honoured(),
+          Field{"expose", Type::Scalars}.honoured().unique(text_identity),
+          Field{"extends", Type::Object}.honoured().of(extends_object).form(expand_extends),
+          Field{"external_links", Type::Strings}.no_repeats(),
+          Field{"extra_hosts", Type::Hosts}.honoured().unique(text_identity),
+          Field{"gpus", Type::ObjectList}.of(gpu_object).form(expand_gpus),
+          Field{"group_add", Type::Scalars}.honoured().no_repeats(),
+          Field{"healthcheck", Type::Object}.honoured().of(healthcheck_object),
+          Field{"hostname", Type::String}.honoured(),
+          Field{"image", Type::String}.honoured(),
+          Field{"init", Type::Bool}.honoured().shown_zero(),
+          Field{"ipc", Type::String},
+          Field{"isolation", Type::String},
+          Field{"label_file", Type::StringOrList}.honoured(),
+          Field{"labels", Type::Mapping}.honoured(),
+          Field{"links", Type::Strings}.honoured().unique(key_identity),
+          Field{"logging", Type::Object}.honoured().of(logging_object),
+          Field{"mac_address", Type::String},
+          Field{"mem_limit", Type::Bytes}.honoured(),
+          Field{"mem_reservation", Type::Bytes}.honoured(),
+          Field{"mem_swappiness", Type::Bytes},
+          Field{"memswap_limit", Type::Bytes}.honoured(),
+          Field{"models", Type::ObjectMap}.of(service_model_object).form(expand_names).null_items(),
+          Field{"network_mode", Type::String}.honoured(),
+          Field{"networks", Type::ObjectMap}
+              .honoured()
+              .of(attachment_object)
+              .form(expand_names)
+              .null_items(),
+          Field{"oom_kill_disable", Type::Bool},
+          Field{"oom_score_adj", Type::Int}.honoured(),
+          Field{"pid", Type::String}.or_null(),
+          Field{"pids_limit", Type::Int}.honoured(),
+          Field{"platform", Type::String},
+          Field{"ports", Type::ObjectList}
+              .honoured()
+              .of(port_object)
+              .item_form(expand_port)
+              .unique(port_identity),
+          Field{"post_start", Type::ObjectList}.of(hook_object),
+          Field{"pre_start", Type::ObjectList}.of(hook_object),
+          Field{"pre_stop", Type::ObjectList}.of(hook_object),
+          Field{"privileged", Type::Bool}.honoured(),
+          Field{"profiles", Type::Strings}.honoured().unique(text_identity),
+          Field{"provider", Type::Object}.of(provider_object),
+          Field{"pull_policy", Type::String}.form(check_pull_policy),
+          Field{"pull_refresh_after", Type::String},
+          Field{"read_only", Type::Bool}.honoured(),
+          Field{"restart", Type::String}.honoured(),
+          Field{"runtime", Type::String},
+          Field{"scale", Type::Int}.honoured().shown_zero(),
+          Field{"secrets", Type::ObjectList}
+              .of(file_reference_object)
+              .item_form(expand_source)
+              .unique(secret_identity),
+          Field{"security_opt", Type::Strings}.honoured().no_repeats(),
+          Field{"shm_size", Type::Bytes}.honoured(),
+          Field{"stdin_open", Type::Bool}.honoured(),
+          Field{"stop_grace_period", Type::Time}.honoured().shown_zero(),
+          Field{"stop_signal", Type::String}.honoured(),
+          Field{"storage_opt", Type::Options},
+          Field{"sysctls", Type::Mapping}.honoured(),
+          Field{"tmpfs", Type::StringOrList}.honoured().unique(text_identity),
+          Field{"tty", Type::Bool}.honoured(),
+          Field{"ulimits", Type::Any}.honoured().form(check_ulimits),
+          Field{"use_api_socket", Type::Bool},
+          Field{"user", Type::String}.honoured(),
+          Field{"userns_mode", Type::String},
+          Field{"uts", Type::String},
+          Field{"volumes", Type::ObjectList}
+              .honoured()
+              .of(mount_object)
+              .item_form(expand_mount)
+              .unique(mount_identity),
+          Field{"volumes_from", Type::Strings}.no_repeats(),
+          Field{"working_dir", Type::String}.honoured(),
       });
   return object;
 }

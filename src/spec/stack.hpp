@@ -15,13 +15,11 @@
 #include "base/ip.hpp"
 #include "base/text.hpp"
 #include "spec/place.hpp"
+#include "spec/stack_parts.hpp"
 
 namespace spec {
 
 struct Node;
-
-using base::Duration;
-using StringMap = std::map<std::string, std::string>;
 
 enum class RestartMode : std::uint8_t { No, Always, OnFailure, UnlessStopped };
 struct RestartPolicy {
@@ -169,6 +167,7 @@ struct Service {
   std::string platform, pull_policy, runtime;
   std::optional<int> oom_score_adj;
   std::vector<std::string> profiles;
+  ServiceExtras extras;  // read and checked, without effect yet
 };
 
 struct Network {
@@ -200,6 +199,8 @@ struct Stack {
   std::map<std::string, Service> services;
   std::map<std::string, Network> networks;  // only those in use, "default" included
   std::map<std::string, Volume> volumes;    // only those in use
+  std::map<std::string, FileObject> configs, secrets;
+  std::map<std::string, Model> models;
 
   // What the files say, merged and in long form, with only the defaults that docker compose adds:
   // what `config` prints. Not there in a Stack that load() did not make.

@@ -1,316 +1,282 @@
 #include "spec/yaml_parse.hpp"
 
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/mark.h>
-#include <yaml-cpp/parser.h>
-
-#include <istream>
-#include <streambuf>
 #include <unordered_map>
 
 #include "base/text.hpp"
+#include "spec/yaml_tape.hpp"
 
 namespace spec {
 namespace {
 
-struct Stop {};  // leaves the library's parser once the diagnostic is in the report
+constexpr std::string_view kStandard = "tag:yaml.org,2002:";
+constexpr std::size_t kSearched = 32;  // children of a mapping that are searched, not hashed
 
-class ViewBuffer : public std::streambuf {
- public:
-  explicit ViewBuffer(std::string_view text) {
-    char* from = const_cast<char*>(text.data());  // a get area is never written through
-    setg(from, from, from + text.size());
+// Where a value stands and what brought it there.
+struct Origin {
+  Via via = Via::Text;
+  Place place;
+
+  // The outermost of several is the one that a reader of the file sees.
+  [[nodiscard]] Origin through(Via kind, Place at) const {
+    return via == Via::Text ? Origin{kind, at} : *this;
   }
 };
 
-std::size_t count_nodes(const Node& node) {
-  std::size_t count = 1;
-  for (const Node& child : node.children) count += count_nodes(child);
-  return count;
-}
-
-class Builder : public YAML::EventHandler {
+// Keys of one mapping while it is filled.
+class Keys {
  public:
-  Builder(std::uint32_t file, const Bounds& bounds, Report& report)
-      : file_(file), bounds_(bounds), report_(report) {}
+  explicit Keys(const Node& map) : map_(map) {}
 
-  std::vector<Node> documents;
-
-  void OnDocumentStart(const YAML::Mark&) override { anchors_.clear(); }
-  void OnDocumentEnd() override {
-    if (!root_.is_null()) documents.push_back(std::move(root_));
-    root_ = Node();
-  }
-
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    add(Node::scalar(Kind::Null, {}, at(mark)), anchor);
-  }
-
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    const auto found = anchors_.find(anchor);
-    if (found == anchors_.end()) {
-      report_.error(at(mark), "an alias inside the very value that its anchor names");
-      throw Stop();
-    }
-    spend(found->second.nodes, at(mark));
-    Node copy = found->second.node;
-    alias_place_ = at(mark);
-    add(std::move(copy), 0);
-  }
-
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                const std::string& value) override {
-    Node node = Node::string(value, at(mark));
-    if (tag == "?" || tag == "tag:yaml.org,2002:int" || tag == "tag:yaml.org,2002:float" ||
-        tag == "tag:yaml.org,2002:bool" || tag == "tag:yaml.org,2002:null") {
-      resolve_plain(value, node);
-    } else if (tag == "!reset") {
-      node.tag = Tag::Reset;
-    } else if (tag == "!override") {
-      node.tag = Tag::Override;
-      resolve_plain(value, node);
-    } else if (tag != "!" && !base::starts_with(tag, "tag:yaml.org,2002:str") && !tag.empty()) {
-      bad_tag(tag, at(mark));
-    }
-    add(std::move(node), anchor);
-  }
-
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    open(Node::sequence(at(mark)), tag, anchor);
-  }
-  void OnSequenceEnd() override { close(); }
-
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    open(Node::map(at(mark)), tag, anchor);
-  }
-  void OnMapEnd() override {
-    if (open_.back().merges) apply_merge_keys(open_.back().node);
-    close();
+  const Node* find(const std::string& key) {
+    const std::vector<Node>& children = map_.children;
+    if (children.size() < kSearched) return map_.find(key);
+    for (; indexed_ < children.size(); ++indexed_) index_.emplace(children[indexed_].key, indexed_);
+    const auto found = index_.find(key);
+    return found == index_.end() ? nullptr : &children[found->second];
   }
 
  private:
-  struct Anchor {
-    Node node;
-    std::size_t nodes = 0;
-  };
-  struct Open {
-    Node node;
-    YAML::anchor_t anchor = 0;
-    bool has_key = false;
-    bool merges = false;
-    std::string key;
-    Place key_place;
-    // Only for large mappings; small ones are searched.
-    std::unordered_map<std::string, std::size_t> index;
-  };
+  const Node& map_;
+  std::unordered_map<std::string, std::size_t> index_;
+  std::size_t indexed_ = 0;
+};
 
-  [[nodiscard]] Place at(const YAML::Mark& mark) const {
-    return {file_, static_cast<std::uint32_t>(mark.line + 1),
-            static_cast<std::uint32_t>(mark.column + 1)};
+class NodeBuilder {
+ public:
+  NodeBuilder(const Tape& tape, Report& report) : tape_(tape), report_(report) {}
+
+  Node run() {
+    Node root;
+    value(0, root, {});
+    return root;
   }
 
-  void spend(std::size_t nodes, Place place) {
-    nodes_ += nodes;
-    if (nodes_ <= bounds_.nodes) return;
-    report_.error(place,
-                  base::cat("more than ", bounds_.nodes, " values in one file, aliases expanded"),
-                  "an alias that repeats aliases multiplies; write the values out");
-    throw Stop();
+ private:
+  [[nodiscard]] const Event& event(std::uint32_t index) const { return tape_.events[index]; }
+
+  void value(std::uint32_t index, Node& out, Origin origin) {
+    const Event* at = &event(index);
+    if (at->type == EventType::Alias) {
+      origin = origin.through(Via::Alias, at->place);
+      index = at->text;
+      at = &event(index);
+    }
+    out.place = at->place;
+    out.via = origin.via;
+    out.via_place = origin.place;
+    switch (at->type) {
+      case EventType::Empty:
+      case EventType::Null:
+        break;
+      case EventType::Plain:
+      case EventType::Quoted:
+        scalar(*at, out);
+        break;
+      case EventType::Sequence:
+        out.kind = Kind::Sequence;
+        tag_of_collection(*at, out);
+        out.children.reserve(at->size);
+        for (std::uint32_t i = index + 1; i < at->end; i = event(i).end) {
+          Node& child = out.children.emplace_back();
+          value(i, child, origin);
+          child.key_place = child.place;
+        }
+        break;
+      case EventType::Map:
+        out.kind = Kind::Map;
+        tag_of_collection(*at, out);
+        map(index, out, origin);
+        break;
+      case EventType::Alias:
+        break;  // an alias names a value, never an alias
+    }
   }
 
-  void bad_tag(const std::string& tag, Place place) {
-    if (tag == "?" || tag == "!" || tag.empty() || base::starts_with(tag, "tag:yaml.org,2002:")) {
+  void scalar(const Event& at, Node& out) {
+    const std::string_view text = tape_.text_of(at);
+    out.block = at.block;
+    const std::string& tag = tape_.tags[at.tag];
+    if (tag.empty()) {
+      if (at.type == EventType::Plain) return resolve_plain(text, out);
+      out.kind = Kind::String;
+      out.text = text;
       return;
     }
+    if (tag == "!reset" || tag == "!override") {
+      out.tag = tag == "!reset" ? Tag::Reset : Tag::Override;
+      if (at.type == EventType::Plain) return resolve_plain(text, out);
+      out.kind = Kind::String;
+      out.text = text;
+      return;
+    }
+    if (!base::starts_with(tag, kStandard)) return unknown_tag(tag, at.place);
+    standard_scalar(std::string_view(tag).substr(kStandard.size()), text, at.place, out);
+  }
+
+  // https://yaml.org/type/: the text must be one that the tag's type can be written as.
+  void standard_scalar(std::string_view type, std::string_view text, Place place, Node& out) {
+    out.kind = Kind::String;
+    out.text = text;
+    if (type == "str" || type == "timestamp" || type == "merge") return;
+    if (type != "int" && type != "float" && type != "bool" && type != "null") {
+      return unknown_tag(base::cat("!!", type), place);
+    }
+    resolve_plain(text, out);
+    const bool fits = (type == "int" && out.kind == Kind::Int) ||
+                      (type == "float" && (out.kind == Kind::Float || out.kind == Kind::Int)) ||
+                      (type == "bool" && out.kind == Kind::Bool) ||
+                      (type == "null" && out.kind == Kind::Null);
+    if (fits) {
+      if (type == "float") out.kind = Kind::Float;
+      return;
+    }
+    report_.error(place, base::cat("'", text, "' cannot be read as !!", type),
+                  "remove the tag, or write a value of that type");
+  }
+
+  void tag_of_collection(const Event& at, Node& out) {
+    const std::string& tag = tape_.tags[at.tag];
+    if (tag.empty()) return;
+    if (tag == "!reset") {
+      out.tag = Tag::Reset;
+    } else if (tag == "!override") {
+      out.tag = Tag::Override;
+    } else {
+      for (const char* known : {"map", "seq", "set", "omap", "pairs"}) {
+        if (tag == base::cat(kStandard, known)) return;
+      }
+      const bool standard = base::starts_with(tag, kStandard);
+      unknown_tag(standard ? "!!" + tag.substr(kStandard.size()) : tag, at.place);
+    }
+  }
+
+  void unknown_tag(std::string_view tag, Place place) {
     report_.error(place, base::cat("the tag ", tag, " is not known"),
                   "a stack file knows !reset and !override");
   }
 
-  void open(Node node, const std::string& tag, YAML::anchor_t anchor) {
-    if (tag == "!reset") {
-      node.tag = Tag::Reset;
-    } else if (tag == "!override") {
-      node.tag = Tag::Override;
-    } else {
-      bad_tag(tag, node.place);
-    }
-    if (open_.size() >= bounds_.depth) {
-      report_.error(node.place, base::cat("nested more than ", bounds_.depth, " levels deep"));
-      throw Stop();
-    }
-    if (!open_.empty() && open_.back().node.is_map() && !open_.back().has_key) {
-      report_.error(node.place, "a key must be a string, not a list or mapping",
-                    "text that begins with { or [ needs quotes");
-      throw Stop();
-    }
-    spend(1, node.place);
-    open_.emplace_back();
-    open_.back().node = std::move(node);
-    open_.back().anchor = anchor;
-  }
-
-  void close() {
-    Node node = std::move(open_.back().node);
-    const YAML::anchor_t anchor = open_.back().anchor;
-    open_.pop_back();
-    attach(std::move(node), anchor);
-  }
-
-  void add(Node node, YAML::anchor_t anchor) {
-    spend(1, node.place);
-    if (!open_.empty() && open_.back().node.is_map() && !open_.back().has_key) {
-      take_key(std::move(node), anchor);
-      return;
-    }
-    attach(std::move(node), anchor);
-  }
-
-  void take_key(Node node, YAML::anchor_t anchor) {
-    Open& top = open_.back();
-    if (!node.is_scalar()) {
-      report_.error(node.place, "a key must be a string, not a list or mapping");
-      throw Stop();
-    }
-    if (node.is_null()) {
-      report_.error(node.place, "a key must be a string, not nothing",
-                    "text before the colon is missing");
-      throw Stop();
-    }
-    remember(node, anchor);
-    top.has_key = true;
-    top.key_place = alias_place_.known() ? alias_place_ : node.place;
-    alias_place_ = {};
-    top.key = std::move(node.text);
-    if (top.key == "<<" && node.kind == Kind::String) top.merges = true;
-    if (top.key != "<<") check_duplicate(top);
-  }
-
-  void check_duplicate(Open& top) {
-    const Node* first = nullptr;
-    const std::vector<Node>& children = top.node.children;
-    if (children.size() < 32) {
-      first = top.node.find(top.key);
-    } else {
-      for (std::size_t i = top.index.size(); i < children.size(); ++i) {
-        top.index.emplace(children[i].key, i);
+  void map(std::uint32_t index, Node& out, const Origin& origin) {
+    const std::uint32_t end = event(index).end;
+    out.children.reserve(event(index).size / 2);
+    Keys keys(out);
+    std::uint32_t merge = 0;
+    std::unordered_map<std::string, std::uint32_t> aliases;  // keys of this mapping → anchor
+    for (std::uint32_t i = index + 1; i < end;) {
+      const std::uint32_t of_value = event(i).end;
+      std::string key;
+      const Place place = event(i).place;
+      if (is_merge(event(i))) {
+        if (merge != 0) {
+          report_.error(place, "the merge key << is given twice", "write one: <<: [*a, *b]",
+                        {{event(merge).place, "first given here"}});
+        }
+        merge = i;
+      } else if (key_text(event(i), key)) {
+        if (const Node* first = keys.find(key); first != nullptr && origin.via == Via::Text) {
+          report_.error(place, base::cat("the key '", key, "' is given twice"),
+                        "keep one of the two", {{first->key_place, "first given here"}});
+        }
+        Node& child = out.children.emplace_back();
+        value(of_value, child, origin);
+        child.key = std::move(key);
+        child.key_place = place;
+        if (event(of_value).type == EventType::Empty) child.place = place;
+        if (event(of_value).type == EventType::Alias) {
+          aliases.emplace(child.key, event(of_value).text);
+        }
       }
-      const auto found = top.index.find(top.key);
-      if (found != top.index.end()) first = &children[found->second];
+      i = event(of_value).end;
     }
-    if (first == nullptr) return;
-    report_.error(top.key_place, base::cat("the key '", top.key, "' is given twice"),
-                  "keep one of the two", {{first->key_place, "first given here"}});
+    if (merge != 0) merge_key(event(merge).end, out, keys, origin, event(merge).place);
+    if (aliases.size() > 1) check_dotted_twins(out, aliases);
   }
 
-  void remember(const Node& node, YAML::anchor_t anchor) {
-    if (anchor == 0) return;
-    anchors_[anchor] = {node, count_nodes(node)};
+  // docker compose takes what stands at `web.api` for a part of what stands at `web`, and refuses
+  // the file as circular when both are aliases of one anchor.
+  void check_dotted_twins(const Node& map,
+                          const std::unordered_map<std::string, std::uint32_t>& aliases) {
+    for (const Node& child : map.children) {
+      const auto own = aliases.find(child.key);
+      if (own == aliases.end()) continue;
+      for (std::size_t dot = child.key.find('.'); dot != std::string::npos;
+           dot = child.key.find('.', dot + 1)) {
+        const auto twin = aliases.find(child.key.substr(0, dot));
+        if (twin == aliases.end() || twin->second != own->second) continue;
+        report_.error(child.key_place,
+                      base::cat("the same alias stands at ", twin->first, " and at ", child.key,
+                                ", which reads as a part of it"),
+                      "docker compose refuses this as a circle: name one of the two differently",
+                      {{map.find(twin->first)->key_place, "the other one"}});
+      }
+    }
   }
 
-  void attach(Node node, YAML::anchor_t anchor) {
-    remember(node, anchor);
-    alias_place_ = {};
-    if (open_.empty()) {
-      root_ = std::move(node);
-      return;
+  [[nodiscard]] bool is_merge(const Event& key) const {
+    if (key.type != EventType::Plain || tape_.text_of(key) != "<<") return false;
+    return key.tag == 0 || tape_.tags[key.tag] == "tag:yaml.org,2002:merge";
+  }
+
+  // False, with an error, when the key is no string.
+  bool key_text(const Event& key, std::string& text) {
+    const Event& at = key.type == EventType::Alias ? event(key.text) : key;
+    if (at.type == EventType::Map || at.type == EventType::Sequence) {
+      report_.error(key.place, "a key must be a string, not a list or mapping",
+                    "text that begins with { or [ needs quotes");
+      return false;
     }
-    Open& top = open_.back();
-    if (top.node.is_map()) {
-      node.key = std::move(top.key);
-      node.key_place = top.key_place;
-      // The library gives an empty value the place of whatever comes next.
-      if (node.is_null()) node.place = node.key_place;
-      top.has_key = false;
-    } else {
-      node.key.clear();
-      node.key_place = node.place;
+    Node read;
+    if (at.type == EventType::Plain || at.type == EventType::Quoted) scalar(at, read);
+    if (read.is_string()) {
+      text = std::move(read.text);
+      return true;
     }
-    top.node.children.push_back(std::move(node));
+    report_.error(key.place, base::cat("a key must be a string, not ", kind_name(read.kind)),
+                  at.type != EventType::Plain || at.size == 0
+                      ? std::string("text before the colon is missing")
+                      : base::cat("write it in quotes: \"", tape_.text_of(at), "\":"));
+    return false;
   }
 
   // https://yaml.org/type/merge.html: keys of the mapping itself win, then the earlier source.
-  void apply_merge_keys(Node& map) {
-    std::vector<Node> sources;
-    std::vector<Node> own;
-    for (Node& child : map.children)
-      (child.key == "<<" ? sources : own).push_back(std::move(child));
-    map.children = std::move(own);
-    for (Node& source : sources) {
-      if (source.is_map()) {
-        merge_from(map, source);
-        continue;
-      }
-      if (source.is_sequence()) {
-        for (Node& part : source.children) merge_from(map, part);
-        continue;
-      }
-      merge_from(map, source);
+  void merge_key(std::uint32_t index, Node& out, Keys& keys, const Origin& origin, Place place) {
+    const Origin merged = origin.through(Via::MergeKey, place);
+    const Event& at = event(index);
+    const std::uint32_t source = at.type == EventType::Alias ? at.text : index;
+    if (event(source).type != EventType::Sequence) {
+      return merge_from(index, out, keys, merged);
+    }
+    for (std::uint32_t i = source + 1; i < event(source).end; i = event(i).end) {
+      merge_from(i, out, keys, merged);
     }
   }
 
-  void merge_from(Node& map, Node& source) {
+  void merge_from(std::uint32_t index, Node& out, Keys& keys, const Origin& origin) {
+    Node source;
+    value(index, source, origin);
     if (!source.is_map()) {
-      report_.error(source.place,
+      report_.error(event(index).place,
                     base::cat("a merge key takes a mapping, this is ", kind_name(source.kind)),
                     "write <<: *anchor with an anchor of a mapping");
       return;
     }
     for (Node& child : source.children) {
-      if (map.find(child.key) == nullptr) map.children.push_back(std::move(child));
+      if (keys.find(child.key) == nullptr) out.children.push_back(std::move(child));
     }
   }
 
-  std::uint32_t file_;
-  const Bounds& bounds_;
+  const Tape& tape_;
   Report& report_;
-  std::size_t nodes_ = 0;
-  Node root_;
-  Place alias_place_;
-  std::vector<Open> open_;
-  std::unordered_map<YAML::anchor_t, Anchor> anchors_;
 };
-
-// The library's messages name rules of its grammar; people need the usual cause.
-std::string cause(const std::string& message) {
-  if (message.find("map value") != std::string::npos) {
-    return "often a ': ' inside an unquoted text, or an indentation that does not match";
-  }
-  if (message.find("end of map") != std::string::npos ||
-      message.find("end of sequence") != std::string::npos) {
-    return "often an indentation that does not match, or a bracket that is not closed";
-  }
-  if (message.find("alias") != std::string::npos) return "an anchor is made with &name before it";
-  if (message.find("unknown token") != std::string::npos) {
-    return "a tab may not indent, and text beginning with @, ` or % needs quotes";
-  }
-  return "check the indentation and the quotes around this place";
-}
 
 }  // namespace
 
 std::vector<Node> parse_yaml(std::string_view text, std::uint32_t file, const Bounds& bounds,
                              Report& report) {
   if (base::starts_with(text, "\xef\xbb\xbf")) text.remove_prefix(3);
-  Builder builder(file, bounds, report);
-  try {
-    ViewBuffer buffer(text);
-    std::istream in(&buffer);
-    YAML::Parser parser(in);
-    while (parser.HandleNextDocument(builder)) {
-    }
-  } catch (const Stop&) {
-  } catch (const YAML::Exception& error) {
-    Place place{file, 1, 1};
-    if (error.mark.line >= 0) {
-      place.line = static_cast<std::uint32_t>(error.mark.line + 1);
-      place.column = static_cast<std::uint32_t>(error.mark.column + 1);
-    }
-    report.error(place, "not valid YAML: " + error.msg, cause(error.msg));
-  }
-  return std::move(builder.documents);
+  std::vector<Node> documents;
+  read_yaml(text, file, bounds, report,
+            [&](const Tape& tape) { documents.push_back(NodeBuilder(tape, report).run()); });
+  return documents;
 }
 
 }  // namespace spec

@@ -75,6 +75,23 @@ TEST(Ip, Parse) {
   EXPECT_EQ(base::parse_ip("fd00:0:0::1")->str(), "fd00::1");
 }
 
+TEST(Ip, StrictTexts) {
+  for (const char* text : {"10.0.0.01", "010.0.0.1", "10.0.0", "10.0.0.0x1", "256.0.0.1",
+                           "1.2.3.4 ", " 1.2.3.4", "::ffff:1.2.3.4", "::ffff:102:304",
+                           "fe80::1%eth0", "1::2::3", "12345::", "[::1]", ":", ""}) {
+    EXPECT_FALSE(base::parse_ip(text)) << text;
+  }
+  EXPECT_FALSE(base::parse_ip(std::string("1.2.3.4\0", 8)));
+  EXPECT_FALSE(base::parse_ip(std::string(1000, '1')));
+  EXPECT_TRUE(base::parse_ip("::1.2.3.4"));
+  EXPECT_TRUE(base::parse_ip("1:2:3:4:5:6:7:8"));
+  for (const char* text : {"10.0.0.0/024", "10.0.0.0/+8", "10.0.0.0/ 8", "10.0.0.0/",
+                           "10.0.0.0/8/8", "::/129", "10.0.0.0/-1", "/8"}) {
+    EXPECT_FALSE(base::parse_cidr(text)) << text;
+  }
+  EXPECT_TRUE(base::parse_cidr("0.0.0.0/0"));
+}
+
 TEST(Ip, CidrArithmetic) {
   const auto net = *base::parse_cidr("10.1.2.3/16");
   EXPECT_EQ(net.network().str(), "10.1.0.0/16");

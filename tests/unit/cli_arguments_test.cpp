@@ -43,6 +43,10 @@ std::string shown(const Arguments& a) {
   flag("all", a.list.all);
   flag("quiet", a.list.quiet || a.config.quiet);
   flag("services", a.list.services || a.config.services);
+  flag("strict", a.config.strict);
+  flag("no-interpolate", a.config.no_interpolate);
+  if (!a.config.explain.empty()) out += " explain=" + a.config.explain;
+  if (!a.config.hash.empty()) out += " hash=" + a.config.hash;
   flag("follow", a.logs.follow);
   flag("timestamps", a.logs.timestamps);
   if (a.logs.tail) out += base::cat(" tail=", *a.logs.tail);
@@ -101,6 +105,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ps -p shop --profile a --profile b --env-file x",
              "ps env_files=x profiles=a,b project=shop"},
         Case{"config -q", "config quiet"}, Case{"config --volumes", "config volumes"},
+        Case{"config --explain services.web.image --strict",
+             "config strict "
+             "explain=services.web.image"},
+        Case{"config --hash * --no-interpolate web", "config no-interpolate hash=* names=web"},
         Case{"ls -a --format json", "ls all format=json"},
         Case{"port --protocol udp --index 2 web 53", "port index=2 port=53/udp names=web"},
         Case{"port web 80", "port port=80/tcp names=web"},

@@ -132,7 +132,8 @@ TEST_F(Load, ServiceKeys) {
   const Service s = web(
       "command: sh -c 'a b'\nentrypoint: []\nrestart: on-failure:3\ncap_add: [cap_net_admin, all]\n"
       "ulimits: {nofile: 5, nproc: {soft: 1, hard: -1}}\nmem_limit: 64m\ncpus: 0.5\n"
-      "deploy: {replicas: 2, resources: {limits: {pids: 9}}}\nuser: \"1:2\"\n"
+      "deploy: {replicas: 2, resources: {limits: {pids: 9, memory: 64m, cpus: 0.5}}}\nuser: "
+      "\"1:2\"\n"
       "extra_hosts: [\"a:10.0.0.1\", \"b=host-gateway\", \"c:[::1]\"]\n"
       "healthcheck: {test: curl x, interval: 1m, retries: 5}\nstop_grace_period: 1m5s\n"
       "dns: 1.1.1.1\nsysctls: [net.core.somaxconn=9]\nlabels: [a=b, c]\n"
@@ -228,7 +229,8 @@ TEST_F(Load, Profiles) {
 TEST_F(Load, ImplicitDependencies) {
   const Stack stack = load_text(
       "services: {a: {image: x, network_mode: \"service:b\"}, b: {image: x, links: [\"c:d\"]}, "
-      "c: {image: x, depends_on: {e: {condition: service_healthy, required: false}}}}");
+      "c: {image: x, depends_on: {e: {condition: service_healthy, required: false}}}, "
+      "e: {image: x, profiles: [other]}}");
   EXPECT_EQ(stack.services.at("a").depends_on.at(0).service, "b");
   EXPECT_TRUE(stack.services.at("a").depends_on.at(0).implicit);
   EXPECT_EQ(stack.services.at("a").network_mode.kind, NetworkModeKind::Service);
@@ -240,17 +242,17 @@ TEST_F(Load, ImplicitDependencies) {
 TEST_F(Load, NetworksAndVolumes) {
   const Stack stack = load_text(
       "name: shop\nservices: {a: {image: x, networks: {n: {ipv4_address: 10.9.0.5}, e: }, "
-      "volumes: [\"v:/v\", \"w:/w\"]}}\nnetworks: {n: {internal: true, ipam: {config: [{subnet: "
+      "volumes: [\"vv:/v\", \"ww:/w\"]}}\nnetworks: {n: {internal: true, ipam: {config: [{subnet: "
       "10.9.0.0/24, gateway: 10.9.0.1}]}}, e: {external: true, name: other}, unused: {}}\n"
-      "volumes: {v: , w: {external: {name: real}}}\n");
+      "volumes: {vv: , ww: {external: {name: real}}}\n");
   EXPECT_EQ(stack.networks.size(), 2U);
   EXPECT_EQ(stack.networks.at("n").name, "shop_n");
   EXPECT_TRUE(stack.networks.at("n").internal);
   EXPECT_EQ(stack.networks.at("n").subnets.at(0).str(), "10.9.0.0/24");
   EXPECT_EQ(stack.networks.at("e").name, "other");
   EXPECT_TRUE(stack.networks.at("e").external);
-  EXPECT_EQ(stack.volumes.at("v").name, "shop_v");
-  EXPECT_EQ(stack.volumes.at("w").name, "real");
+  EXPECT_EQ(stack.volumes.at("vv").name, "shop_vv");
+  EXPECT_EQ(stack.volumes.at("ww").name, "real");
 }
 
 TEST_F(Load, PortsOnOtherAddressesOrProtocolsDoNotCollide) {

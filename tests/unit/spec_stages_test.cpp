@@ -67,7 +67,11 @@ TEST(Substitute, Mistakes) {
     EXPECT_NE(substitute(text, variables).error, "") << text;
   }
   EXPECT_NE(substitute("${NO?which}", variables).error.find("which"), std::string::npos);
-  EXPECT_EQ(substitute("$NO ${NO2}", variables).unset, (std::vector<std::string>{"NO", "NO2"}));
+  const Substitution unset = substitute("$NO ${NO2}", variables);
+  ASSERT_EQ(unset.unset.size(), 2U);
+  EXPECT_EQ(unset.unset[0].name, "NO");
+  EXPECT_EQ(unset.unset[1].name, "NO2");
+  EXPECT_EQ(unset.unset[1].at, 4U);
 }
 
 TEST(Substitute, NestingIsBounded) {
@@ -131,24 +135,46 @@ TEST(Units, Durations) {
     const char* text;
     const char* expected;  // as printed; nullptr: no duration
   };
-  for (const Case& c : std::initializer_list<Case>{{"10s", "10s"},
-                                                   {"1m30s", "1m30s"},
-                                                   {"90s", "1m30s"},
-                                                   {"2h", "2h0m0s"},
-                                                   {"500ms", "500ms"},
-                                                   {"1.5s", "1.5s"},
-                                                   {"0", "0s"},
-                                                   {"1us", "1\xc2\xb5s"},
-                                                   {"1d", "24h0m0s"},
-                                                   {"2m", "2m0s"},
-                                                   {"1h1ms", "1h0m0.001s"},
-                                                   {"", nullptr},
-                                                   {"10", nullptr},
-                                                   {"s", nullptr},
-                                                   {"1x", nullptr},
-                                                   {"1..5s", nullptr},
-                                                   {"s1", nullptr},
-                                                   {"999999999999999h", nullptr}}) {
+  for (const Case& c :
+       std::initializer_list<Case>{{"10s", "10s"},
+                                   {"1m30s", "1m30s"},
+                                   {"90s", "1m30s"},
+                                   {"2h", "2h0m0s"},
+                                   {"500ms", "500ms"},
+                                   {"1.5s", "1.5s"},
+                                   {"0", "0s"},
+                                   {"1us", "1\xc2\xb5s"},
+                                   {"1d", "24h0m0s"},
+                                   {"2m", "2m0s"},
+                                   {"1h1ms", "1h0m0.001s"},
+                                   {"-1m", "-1m0s"},
+                                   {"+1m", "1m0s"},
+                                   {".5s", "500ms"},
+                                   {"1.s", "1s"},
+                                   {"1w1d", "192h0m0s"},
+                                   {"1.5h", "1h30m0s"},
+                                   {"0.1h", "6m0s"},
+                                   {"1\xce\xbcs", "1\xc2\xb5s"},
+                                   {"0.0000000001s", "0s"},
+                                   {"9223372036854775807ns", "2562047h47m16.854775807s"},
+                                   {"", nullptr},
+                                   {"-", nullptr},
+                                   {".s", nullptr},
+                                   {"1m 30s", nullptr},
+                                   {" 1s", nullptr},
+                                   {"1s ", nullptr},
+                                   {"1e3s", nullptr},
+                                   {"--1s", nullptr},
+                                   {"1s-1s", nullptr},
+                                   {"9223372036854775808ns", nullptr},
+                                   {"9223372036854775807ns1ns", nullptr},
+                                   {"15251w", nullptr},
+                                   {"10", nullptr},
+                                   {"s", nullptr},
+                                   {"1x", nullptr},
+                                   {"1..5s", nullptr},
+                                   {"s1", nullptr},
+                                   {"999999999999999h", nullptr}}) {
     const auto value = parse_duration(c.text);
     ASSERT_EQ(value.has_value(), c.expected != nullptr) << c.text;
     if (value) {
@@ -165,8 +191,15 @@ TEST(Units, Sizes) {
   EXPECT_EQ(parse_bytes("2GiB"), 2LL << 30);
   EXPECT_EQ(parse_bytes("1.5g"), 1610612736);
   EXPECT_EQ(parse_bytes("10b"), 10);
+  EXPECT_EQ(parse_bytes("64 k"), 64 << 10);
+  EXPECT_EQ(parse_bytes("1e3"), 1000);
+  EXPECT_EQ(parse_bytes("1.5"), 1);
+  EXPECT_EQ(parse_bytes(".5k"), 512);
+  EXPECT_EQ(parse_bytes("8191p"), 8191LL << 50);
   EXPECT_EQ(parse_bytes("-1"), -1);
-  for (const char* text : {"", "m", "1x", "1mm", "-2", "1 2", "1e5z", "99999999p"}) {
+  for (const char* text :
+       {"",    "m",    "1x",  "1mm", "-2",  "-0.5m", "1 2",  "1e5z",  "8192p", "2Gi",
+        "1bb", "1  k", "1k ", "1ib", "inf", "nan",   "0x10", "1e400", "1.2.3", "1kibx"}) {
     EXPECT_FALSE(parse_bytes(text)) << text;
   }
 }
@@ -206,18 +239,52 @@ TEST(Scalars, AsDockerComposeReadsThem) {
     Kind kind;
     const char* canonical;
   };
-  for (const Case& c : std::initializer_list<Case>{
-           {"0777", Kind::Int, "511"},       {"0o17", Kind::Int, "15"},
-           {"0x1F", Kind::Int, "31"},        {"0b11", Kind::Int, "3"},
-           {"1_000", Kind::Int, "1000"},     {"-5", Kind::Int, "-5"},
-           {"+5", Kind::Int, "5"},           {"089", Kind::Float, "89"},
-           {"1.10", Kind::Float, "1.1"},     {"1e3", Kind::Float, "1000"},
-           {".5", Kind::Float, "0.5"},       {"yes", Kind::String, "yes"},
-           {"no", Kind::String, "no"},       {"true", Kind::Bool, "true"},
-           {"FALSE", Kind::Bool, "false"},   {"~", Kind::Null, ""},
-           {"null", Kind::Null, ""},         {"1.2.3", Kind::String, "1.2.3"},
-           {"12:30", Kind::String, "12:30"}, {"-", Kind::String, "-"},
-           {"1a", Kind::String, "1a"}}) {
+  for (const Case& c :
+       std::initializer_list<Case>{{"0777", Kind::Int, "511"},
+                                   {"0o17", Kind::Int, "15"},
+                                   {"0x1F", Kind::Int, "31"},
+                                   {"0b11", Kind::Int, "3"},
+                                   {"1_000", Kind::Int, "1000"},
+                                   {"-5", Kind::Int, "-5"},
+                                   {"+5", Kind::Int, "5"},
+                                   {"089", Kind::Float, "89"},
+                                   {"1.10", Kind::Float, "1.1"},
+                                   {"1e3", Kind::Float, "1000"},
+                                   {"1e6", Kind::Float, "1e+06"},
+                                   {"1234567.8", Kind::Float, "1.2345678e+06"},
+                                   {"1_000.5", Kind::Float, "1000.5"},
+                                   {"-0x1f", Kind::Int, "-31"},
+                                   {"-0o17", Kind::Int, "-15"},
+                                   {"0_7", Kind::Int, "7"},
+                                   {".inf", Kind::Float, "+Inf"},
+                                   {"-.Inf", Kind::Float, "-Inf"},
+                                   {".NaN", Kind::Float, "NaN"},
+                                   {"-.nan", Kind::String, "-.nan"},
+                                   {".iNf", Kind::String, ".iNf"},
+                                   {"1e999", Kind::String, "1e999"},
+                                   {"+1e2", Kind::Float, "100"},
+                                   {"0x", Kind::String, "0x"},
+                                   {"0b12", Kind::String, "0b12"},
+                                   {"_1", Kind::String, "_1"},
+                                   {".1_0", Kind::String, ".1_0"},
+                                   {"2001-01-01", Kind::String, "2001-01-01"},
+                                   {"18446744073709551615", Kind::Int, "18446744073709551615"},
+                                   {"18446744073709551616", Kind::Float, "1.8446744073709552e+19"},
+                                   {"on", Kind::String, "on"},
+                                   {"Null", Kind::Null, ""},
+                                   {"nULL", Kind::String, "nULL"},
+                                   {"tRUE", Kind::String, "tRUE"},
+                                   {".5", Kind::Float, "0.5"},
+                                   {"yes", Kind::String, "yes"},
+                                   {"no", Kind::String, "no"},
+                                   {"true", Kind::Bool, "true"},
+                                   {"FALSE", Kind::Bool, "false"},
+                                   {"~", Kind::Null, ""},
+                                   {"null", Kind::Null, ""},
+                                   {"1.2.3", Kind::String, "1.2.3"},
+                                   {"12:30", Kind::String, "12:30"},
+                                   {"-", Kind::String, "-"},
+                                   {"1a", Kind::String, "1a"}}) {
     Node node;
     resolve_plain(c.text, node);
     EXPECT_EQ(node.kind, c.kind) << c.text;
