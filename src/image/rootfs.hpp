@@ -3,24 +3,17 @@
 // `dir:ROOTFS`.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "base/paths.hpp"
+#include "image/config.hpp"
 
 namespace image {
 
 // A part of the host's file system shown read-only inside.
 struct HostBind {
   std::string source, target;
-};
-
-struct ImageConfig {
-  std::vector<std::string> entrypoint, command, environment;
-  std::string working_dir, user, stop_signal;
-  std::vector<std::string> volumes;
-  std::map<std::string, std::string> labels;
 };
 
 struct Rootfs {
