@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "fetch/unpack_server.hpp"
 
 namespace fetch {
 
@@ -19,7 +20,7 @@ struct Entry {
   Command run;
 };
 constexpr Entry kCommands[] = {
-    {"pull", pull}, {"push", push}};
+    {"load", load}, {"save", save}, {"verify", verify}, {"pull", pull}, {"push", push}};
 
 std::string current_folder() {
   char* name = ::get_current_dir_name();
@@ -71,6 +72,7 @@ int run(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   Progress progress(STDOUT_FILENO);
   try {
+    UnpackServer::start();
     const std::string_view name = argc > 1 ? argv[1] : "";
     for (const Entry& each : kCommands) {
       if (each.name != name) continue;

@@ -205,8 +205,8 @@ const std::string& StoreWriter::scratch() {
   return scratch_;
 }
 
-void StoreWriter::make_durable() {
-  const image::Layout layout(roots_);
+void mark_durable(const base::Roots& roots) {
+  const image::Layout layout(roots);
   // Only what was there before: what others add meanwhile is theirs to mark.
   const auto blobs = fresh_blobs(layout);
   const auto layers = fresh_layers(layout);

@@ -65,8 +65,6 @@ class StoreWriter {
   ~StoreWriter();
 
   [[nodiscard]] const base::Roots& roots() const { return roots_; }
-  // Lets pruning go on; for the background part that only makes durable.
-  void release_lease() { lease_.reset(); }
   // In the store, whole. One that may have suffered from a crash of the machine is hashed first,
   // and removed when it is not what its name says.
   bool has_blob(const image::Descriptor& blob);
@@ -93,10 +91,6 @@ class StoreWriter {
   // A fresh folder for files on their way in, removed with us or by the next process.
   const std::string& scratch();
 
-  // Makes everything written so far durable and marks it so (syncfs). To be called when nobody
-  // waits any more.
-  void make_durable();
-
  private:
   base::Roots roots_;
   std::string images_;
@@ -105,5 +99,8 @@ class StoreWriter {
   base::Fd scratch_lock_;
   std::set<image::Digest> checked_;
 };
+
+// Makes everything in the store durable and marks it so (syncfs). For when nobody waits any more.
+void mark_durable(const base::Roots& roots);
 
 }  // namespace fetch

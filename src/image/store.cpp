@@ -138,6 +138,12 @@ void Store::write_record(const StoredImage& image) const {
   base::write_atomic(layout_.record(image.id), to_text(image));
 }
 
+std::string name_for(const std::string& name, const std::string& platform) {
+  if (platform.empty()) return name;
+  const Platform wanted = parse_platform(platform);
+  return wanted == host_platform() ? name : base::cat(name, "#", wanted.str());
+}
+
 std::string archive_signature(const std::string& path, bool layout_folder) {
   struct stat info {};
   const std::string file = layout_folder ? path + "/index.json" : path;

@@ -101,6 +101,9 @@ class Store {
   Layout layout_;
 };
 
+// The key of a reference in the store: another platform's image of the same name is another image.
+std::string name_for(const std::string& name, const std::string& platform);
+
 // Identity of an archive's or layout's present content: device, inode, size and times. "" when it
 // is not there.
 std::string archive_signature(const std::string& path, bool layout_folder);
