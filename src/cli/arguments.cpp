@@ -165,6 +165,11 @@ void add_up(CLI::App& app, Arguments& to) {
       ->allow_extra_args(false)
       ->type_name("SERVICE=N");
   add_seconds(up, "-t,--timeout", to.stop_timeout, "How long a container may take to stop");
+  add_text(up, "--pull", to.up.pull, "When to ask registries, instead of the services' pull_policy",
+           "always|missing|never|policy");
+  add_switch(up, "--quiet-pull", to.up.quiet_pull, "No progress of pulls");
+  static bool no_build = false;  // accepted because people type it
+  add_switch(up, "--no-build", no_build, "Has no effect: nothing is ever built");
   add_switch(up, "--no-color", to.logs.no_colour, "Logs without colours");
   add_switch(up, "--no-log-prefix", to.logs.no_prefix, "Logs without the container's name");
   add_switch(up, "--timestamps", to.logs.timestamps, "Logs with the time of each line");
@@ -356,6 +361,87 @@ void add_objects(CLI::App& app, Arguments& to, const std::string& noun, const st
   }
 }
 
+void add_images(CLI::App& app, Arguments& to) {
+  CLI::App& pull = *app.add_subcommand("pull", "Pull the images of the stack's services");
+  add_format(pull, "--policy", to.image.policy, {"always", "missing"})
+      ->description("missing: only those that are not here");
+  add_switch(pull, "--ignore-pull-failures", to.image.ignore_failures, "Go on with the others");
+  add_switch(pull, "--include-deps", to.image.dependencies, "Also what the services depend on");
+  add_switch(pull, "-q,--quiet", to.list.quiet, "No progress");
+  add_names(pull, to.names, "SERVICE", "Only these services");
+  pull.footer("Example:\n  stack pull --policy missing");
+  CLI::App& push = *app.add_subcommand("push", "Push the images of the stack's services");
+  add_switch(push, "-q,--quiet", to.list.quiet, "No progress");
+  add_names(push, to.names, "SERVICE", "Only these services");
+  push.footer("Example:\n  stack push web");
+  CLI::App& images = *app.add_subcommand("images", "List the images of the stack's containers");
+  add_switch(images, "-q,--quiet", to.list.quiet, "Ids only");
+  add_format(images, "--format", to.format, {"table", "json"});
+  add_names(images, to.names, "SERVICE", "Only these services");
+  images.footer("Example:\n  stack images");
+  CLI::App& df = *app.add_subcommand("df", "Show what images, containers and volumes take");
+  add_format(df, "--format", to.format, {"table", "json"});
+  df.footer("Example:\n  stack df");
+  for (CLI::App* each : {&pull, &push, &images, &df})
+    add_globals(*each, to.globals, FileLetter::File);
+}
+
+// `image`: what belongs to the machine, not to a stack.
+void add_image(CLI::App& app, Arguments& to) {
+  CLI::App& top = *app.add_subcommand("image", "Manage the images on this machine");
+  top.require_subcommand(0, 1);
+  top.footer("Example:\n  stack image ls");
+  const auto sub = [&](const char* verb, const std::string& help,
+                       const char* example) -> CLI::App& {
+    CLI::App& made = *top.add_subcommand(verb, help);
+    made.footer(base::cat("Example:\n  stack image ", verb, *example == 0 ? "" : " ", example));
+    return made;
+  };
+  const auto names = [&](CLI::App& each, const char* what) {
+    return each.add_option("IMAGE", to.names, what)->type_name(" ");
+  };
+  CLI::App& ls = sub("ls", "List images", "");
+  add_switch(ls, "-q,--quiet", to.list.quiet, "Ids only");
+  add_switch(ls, "--no-trunc", to.list.no_trunc, "Whole ids");
+  add_format(ls, "--format", to.format, {"table", "json"});
+  CLI::App& inspect = sub("inspect", "Show everything about them, as JSON", "redis:7");
+  names(inspect, "Names or ids")->required();
+  CLI::App& rm = sub("rm", "Remove images; refused while in use", "redis:7");
+  add_switch(rm, "-f,--force", to.object.force, "Of one in use: take the name away");
+  names(rm, "Names or ids")->required();
+  CLI::App& prune = sub("prune", "Remove images without a name that no stack uses", "-a -f");
+  add_switch(prune, "-a,--all", to.list.all, "Also those with a name");
+  add_switch(prune, "-f,--force", to.object.force, "Do not ask");
+  CLI::App& load = sub("load", "Load images from archives or layouts", "-i images.tar");
+  add_text(load, "-i,--input", to.image.input, "The archive", "FILE");
+  add_text(load, "--platform", to.image.platform, "Of several, this platform's", "OS/ARCH");
+  add_switch(load, "-q,--quiet", to.list.quiet, "No progress");
+  load.add_option("SOURCE", to.names, "FILE, oci:DIR, oci-archive:FILE, docker-archive:FILE")
+      ->type_name(" ");
+  CLI::App& save = sub("save", "Write images into one archive", "-o redis.tar redis:7");
+  add_text(save, "-o,--output", to.image.output, "Write to FILE instead of standard output",
+           "FILE");
+  add_format(save, "--format", to.format, {"oci-archive", "docker-archive"})
+      ->description("oci-archive also has what docker load reads");
+  names(save, "Names or ids")->required();
+  CLI::App& verify = sub("verify", "Check that images are what they say", "");
+  add_switch(verify, "-q,--quiet", to.list.quiet, "Only the exit status");
+  add_switch(verify, "--mend", to.image.mend,
+             "Unpack again what suffered when the machine stopped");
+  names(verify, "Names or ids; all when none is given");
+  CLI::App& pull = sub("pull", "Pull images from registries", "redis:7");
+  add_text(pull, "--platform", to.image.platform, "Another platform's than this machine's",
+           "OS/ARCH");
+  add_switch(pull, "-q,--quiet", to.list.quiet, "No progress");
+  names(pull, "Names")->required();
+  CLI::App& push = sub("push", "Push images to registries", "localhost:5000/app:1");
+  add_switch(push, "-q,--quiet", to.list.quiet, "No progress");
+  names(push, "Names")->required();
+  for (CLI::App* each : {&top, &ls, &inspect, &rm, &prune, &load, &save, &verify, &pull, &push}) {
+    add_globals(*each, to.globals, FileLetter::Other);
+  }
+}
+
 std::string did_you_mean_command(const CLI::App& app, const std::string& wrong) {
   Words known;
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -428,6 +514,8 @@ void build(CLI::App& app, Arguments& to) {
   add_port(app, to);
   add_objects(app, to, "network", "networks");
   add_objects(app, to, "volume", "volumes");
+  add_images(app, to);
+  add_image(app, to);
   add_doctor(app, to);
   add_version(app, to);
   app.prefix_command();
@@ -482,7 +570,7 @@ Parsed parse_arguments(const Words& words) {
     return out;
   }
   if (auto refused = refuse_extras(*leaf, command, leaf->remaining())) return *refused;
-  if (command.empty() || command == "network" || command == "volume") {
+  if (command.empty() || command == "network" || command == "volume" || command == "image") {
     out.exit = command.empty() && words.empty() ? 0 : kUsageExit;
     (words.empty() ? out.out : out.err) = leaf->help();
     return out;

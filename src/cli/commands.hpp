@@ -20,5 +20,11 @@ int version(const Context& context, const Arguments& args);
 int doctor(const Context& context, const Arguments& args);
 int network(const Context& context, const Arguments& args);  // create, ls, inspect, rm, prune
 int volume(const Context& context, const Arguments& args);
+int image(const Context& context,
+          const Arguments& args);  // ls, inspect, rm, prune, load, save, ...
+int images(const Context& context, const Arguments& args);
+int pull(const Context& context, const Arguments& args);
+int push(const Context& context, const Arguments& args);
+int df(const Context& context, const Arguments& args);
 
 }  // namespace cli

@@ -18,7 +18,7 @@ struct Entry {
   std::string_view name;
   Command run;
 };
-constexpr std::array<Entry, 13> kCommands{{{"up", up},
+constexpr std::array<Entry, 18> kCommands{{{"up", up},
                                            {"down", down},
                                            {"plan", plan},
                                            {"ps", ps},
@@ -30,7 +30,12 @@ constexpr std::array<Entry, 13> kCommands{{{"up", up},
                                            {"version", version},
                                            {"doctor", doctor},
                                            {"network", network},
-                                           {"volume", volume}}};
+                                           {"volume", volume},
+                                           {"image", image},
+                                           {"images", images},
+                                           {"pull", pull},
+                                           {"push", push},
+                                           {"df", df}}};
 
 int dispatch(const Arguments& args) {
   const std::string first = args.command.substr(0, args.command.find(' '));

@@ -179,7 +179,8 @@ int save(const Options& options) {
   StoreWriter store(options.roots);
   const std::string path = base::absolute_path(options.working_dir, options.output);
   struct stat info {};
-  const bool special = ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+  const bool special = options.others.count("direct") != 0 ||
+                       (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode));
   // A file appears whole or not at all; a pipe or device takes what comes.
   const std::string written = special ? path : base::cat(path, ".tmp.", ::getpid());
   try {
