@@ -16,6 +16,7 @@
 #include "base/process.hpp"
 #include "base/sys.hpp"
 #include "base/text.hpp"
+#include "fetch/inherit.hpp"
 #include "fetch/unpack_server.hpp"
 #include "image/store.hpp"
 #include "image/store_codec.hpp"
@@ -43,6 +44,12 @@ struct Job {
   UnpackReport report;
 };
 
+// Unpacked and checked; has its place in the store once the layers below have theirs.
+struct Unplaced {
+  std::string folder;
+  UnpackedLayer unpacked;
+};
+
 }  // namespace
 
 struct ImageCommit::State {
@@ -57,16 +64,19 @@ struct ImageCommit::State {
   Config config;
   std::vector<image::Digest> chain;
   std::vector<std::uint64_t> sizes;
-  enum class Layer : std::uint8_t { Wanted, Queued, Running, Ready };
+  enum class Layer : std::uint8_t { Wanted, Queued, Running, Unpacked, Ready };
   std::vector<Layer> layers;
   std::deque<std::size_t> queue;
-  std::map<int, Job> jobs;  // by the report's descriptor
+  std::map<int, Job> jobs;                   // by the report's descriptor
+  std::map<std::size_t, Unplaced> unplaced;  // by layer
   base::Fd epoll;
   unsigned counter = 0;
 
   bool usable(std::size_t index);
   void start_next();
   void finish_job(Job job);
+  void place_layers();
+  void place(std::size_t index, const Unplaced& layer);
   void settle(std::size_t index, Phase phase);
 };
 
@@ -95,6 +105,7 @@ void ImageCommit::State::start_next() {
     // Another layer of the same content, or another process, may have made it.
     if (usable(index)) {
       settle(index, Phase::Exists);
+      place_layers();
       continue;
     }
     const image::Descriptor& blob = manifest.layers[index];
@@ -132,26 +143,47 @@ void ImageCommit::State::finish_job(Job job) {
                                 unpacked.diff_id.str(), ", not ", promised.str(),
                                 " as the configuration says"));
   }
-  sizes[job.layer] = unpacked.size;
-  base::write_atomic(
-      job.folder + "/meta.json",
-      image::to_text(image::LayerMeta{base::boot_id(), unpacked.size, unpacked.entries}));
-  const std::string place = reader.layout().layer(chain[job.layer]);
-  if (::rename(job.folder.c_str(), place.c_str()) != 0) {
+  layers[job.layer] = Layer::Unpacked;
+  unplaced.emplace(job.layer, Unplaced{job.folder, std::move(unpacked)});
+  place_layers();
+}
+
+// From below: folders that a layer only implies are like those of the layers under it.
+void ImageCommit::State::place_layers() {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (layers[i] == Layer::Ready) continue;
+    if (layers[i] != Layer::Unpacked) return;
+    place(i, unplaced.at(i));
+    unplaced.erase(i);
+  }
+}
+
+void ImageCommit::State::place(std::size_t index, const Unplaced& layer) {
+  std::vector<std::string> lower;
+  for (std::size_t below = index; below-- > 0;) {
+    lower.push_back(reader.layout().layer_tree(chain[below]));
+  }
+  inherit_folders(layer.folder + "/fs", layer.unpacked.implied, lower);
+  sizes[index] = layer.unpacked.size;
+  base::write_atomic(layer.folder + "/meta.json",
+                     image::to_text(image::LayerMeta{base::boot_id(), layer.unpacked.size,
+                                                     layer.unpacked.entries}));
+  const std::string place = reader.layout().layer(chain[index]);
+  if (::rename(layer.folder.c_str(), place.c_str()) != 0) {
     if (errno != EEXIST && errno != ENOTEMPTY) base::throw_errno("rename", place);
-    if (!usable(job.layer)) {
+    if (!usable(index)) {
       // Left from before a crash of the machine: no container of this boot can be on it.
       const std::string old = base::cat(store.scratch(), "/old-", counter++);
       if (::rename(place.c_str(), old.c_str()) != 0 ||
-          ::rename(job.folder.c_str(), place.c_str()) != 0) {
+          ::rename(layer.folder.c_str(), place.c_str()) != 0) {
         base::throw_errno("rename", place);
       }
       base::remove_tree(old);
     } else {
-      base::remove_tree(job.folder);
+      base::remove_tree(layer.folder);
     }
   }
-  settle(job.layer, Phase::Done);
+  settle(index, Phase::Done);
 }
 
 ImageCommit::ImageCommit(StoreWriter& store, Progress& progress, ImageSource source)
@@ -224,6 +256,7 @@ void ImageCommit::advance() {
 
 image::Digest ImageCommit::finish(const std::vector<std::string>& names) {
   State& state = *state_;
+  state.place_layers();
   while (!state.jobs.empty() || !state.queue.empty()) {
     pollfd waiting{state.epoll.get(), POLLIN, 0};
     if (::poll(&waiting, 1, -1) < 0 && errno != EINTR) base::throw_errno("poll");

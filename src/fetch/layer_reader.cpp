@@ -151,6 +151,7 @@ class Unpacker {
     while (!stream_.next().empty()) {
     }
     out_.diff_id = stream_.hasher.finish();
+    out_.implied.assign(tree_.implied().begin(), tree_.implied().end());
     return out_;
   }
 

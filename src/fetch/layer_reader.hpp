@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "base/fd.hpp"
 #include "fetch/hash.hpp"
@@ -22,6 +24,7 @@ struct UnpackedLayer {
   image::Digest diff_id;
   std::uint64_t size = 0;  // of files' content
   std::uint64_t entries = 0;
+  std::vector<std::string> implied;  // folders without an entry (LayerTree::implied)
 };
 
 struct UnpackRequest {

@@ -129,6 +129,7 @@ base::Fd LayerTree::open_folder(const std::string& path, unsigned depth) {
     const std::string whole = link.front() == '/' ? link : base::cat(above, "/", link);
     return open_folder(normal_entry_path(whole), depth + 1);
   }
+  implied_.insert(path);
   out = base::Fd(open_in_root(root_.get(), path, O_RDONLY | O_DIRECTORY));
   if (!out) base::throw_errno("open", path);
   return out;
@@ -186,6 +187,7 @@ void LayerTree::folder(const std::string& path, const EntryAttributes& attribute
   set_xattrs(fd.get(), path, attributes);
   if (::fchmod(fd.get(), attributes.mode) != 0) base::throw_errno("chmod", path);
   folder_times_[path] = attributes.modified;
+  implied_.erase(path);
 }
 
 void LayerTree::symlink(const std::string& path, const std::string& target_text,

@@ -53,6 +53,9 @@ class LayerTree {
   // `.wh.NAME` and `.wh..wh..opq`; false when `path` is neither. Throws for `.wh..` and the like.
   bool whiteout(const std::string& path);
 
+  // Folders that no entry described: they were made to hold one, and are the lower layer's in
+  // truth.
+  [[nodiscard]] const std::set<std::string>& implied() const { return implied_; }
   // Times of folders, which every entry in them has changed since.
   void finish();
 
@@ -64,7 +67,7 @@ class LayerTree {
   std::string cached_path_;
   bool has_cached_ = false;
   std::map<std::string, timespec> folder_times_;
-  std::set<std::string> skipped_;
+  std::set<std::string> skipped_, implied_;
 };
 
 // "./a//b/../c" → "a/c"; what would lead above the root stays in it, as everywhere. Throws for a

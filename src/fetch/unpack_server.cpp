@@ -25,12 +25,13 @@ namespace {
 
 // One record; fixed size, so that it is written whole or not at all (PIPE_BUF).
 struct Record {
-  enum Kind : std::uint32_t { Progress = 1, Done = 2, Failed = 3 } kind = Progress;
+  enum Kind : std::uint32_t { Progress = 1, Done = 2, Failed = 3, Implied = 4 } kind = Progress;
   std::uint32_t length = 0;  // of text
   std::uint64_t first = 0, second = 0;
-  std::array<char, 1000> text{};  // a digest; or message, newline, hint
+  std::array<char, 4064> text{};  // a digest; message, newline, hint; a path
 };
 static_assert(sizeof(Record) <= 4096);
+constexpr std::size_t kMostImplied = 100'000;
 
 void send(int pipe, Record record, std::string_view text = {}) {
   record.length = static_cast<std::uint32_t>(std::min(text.size(), record.text.size()));
@@ -54,6 +55,7 @@ void send(int pipe, Record record, std::string_view text = {}) {
       send(pipe, {Record::Progress, 0, consumed, 0, {}});
     };
     const UnpackedLayer out = unpack_layer(std::move(request));
+    for (const std::string& path : out.implied) send(pipe, {Record::Implied, 0, 0, 0, {}}, path);
     send(pipe, {Record::Done, 0, out.size, out.entries, {}}, out.diff_id.str());
   } catch (const base::Error& error) {
     send(pipe, {Record::Failed, 0, 0, 0, {}}, base::cat(error.what(), "\n", error.hint()));
@@ -148,7 +150,9 @@ bool UnpackReport::read() {
       consumed_ = record.first;
     } else if (record.kind == Record::Done) {
       if (const auto digest = image::try_parse_digest(text))
-        done_ = {*digest, record.first, record.second};
+        done_ = UnpackedLayer{*digest, record.first, record.second, {}};
+    } else if (record.kind == Record::Implied && implied_.size() < kMostImplied) {
+      implied_.push_back(text);
     } else if (record.kind == Record::Failed) {
       const std::size_t line = text.rfind('\n');
       error_ = text.substr(0, line);
@@ -160,7 +164,11 @@ bool UnpackReport::read() {
 }
 
 UnpackedLayer UnpackReport::result() const {
-  if (done_) return *done_;
+  if (done_) {
+    UnpackedLayer out = *done_;
+    out.implied = implied_;
+    return out;
+  }
   if (!error_.empty()) throw base::Error(error_, hint_);
   throw base::Error("the process that unpacks it was killed", "is there enough memory?");
 }

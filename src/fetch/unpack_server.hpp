@@ -50,6 +50,7 @@ class UnpackReport {
   std::string buffer_;
   std::uint64_t consumed_ = 0;
   std::optional<UnpackedLayer> done_;
+  std::vector<std::string> implied_;
   std::string error_, hint_;
 };
 

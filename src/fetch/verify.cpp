@@ -15,6 +15,7 @@
 #include "fetch/background.hpp"
 #include "fetch/compare.hpp"
 #include "fetch/image_commit.hpp"
+#include "fetch/inherit.hpp"
 #include "fetch/run.hpp"
 #include "fetch/unpack_server.hpp"
 #include "image/store.hpp"
@@ -35,7 +36,7 @@ class Verifier {
     });
     guard(image, [&] { store_.read_blob({"", image.id, image.config_size, {}, {}}, kMaxConfig); });
     for (const image::StoredLayer& layer : image.layers) {
-      if (checked_.insert(layer.chain_id).second) guard(image, [&] { check_layer(layer); });
+      if (checked_.insert(layer.chain_id).second) guard(image, [&] { check_layer(image, layer); });
     }
   }
 
@@ -70,7 +71,7 @@ class Verifier {
     }
   }
 
-  void check_layer(const image::StoredLayer& layer) {
+  void check_layer(const image::StoredImage& image, const image::StoredLayer& layer) {
     const base::Fd fd = store_.open_for_reading(layer.blob);
     if (!fd) throw base::Error(base::cat("layer ", layer.blob.str(), " is not in the store"));
     Hasher hasher(layer.blob.algorithm);
@@ -92,10 +93,17 @@ class Verifier {
     UnpackReport report(UnpackServer::get().unpack(fd.get(), tree.get()));
     while (report.read()) {
     }
-    if (report.result().diff_id != layer.diff_id) {
+    const UnpackedLayer unpacked = report.result();
+    if (unpacked.diff_id != layer.diff_id) {
       throw base::Error(
           base::cat("layer ", layer.blob.str(), " unpacks to something else than its image says"));
     }
+    std::vector<std::string> lower;
+    for (const image::StoredLayer& each : image.layers) {
+      if (each.chain_id == layer.chain_id) break;
+      lower.insert(lower.begin(), reader_.layout().layer_tree(each.chain_id));
+    }
+    inherit_folders(folder, unpacked.implied, lower);
     const std::string difference =
         compare_trees(folder, reader_.layout().layer_tree(layer.chain_id));
     base::remove_tree(folder);
