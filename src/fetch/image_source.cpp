@@ -48,12 +48,17 @@ void copy_blob(const ImageFolder& folder, const std::string& member, const image
   StoreWriter::Opened opened = store.open_blob(blob);
   if (opened.exists) return;
   BlobWriter& writer = *opened.writer;
-  const base::Fd fd = folder.open_member(member);
-  each_chunk(fd.get(), writer.offset(), [&](std::string_view bytes) {
-    writer.write(bytes);
-    progress.layer({blob.digest, Phase::Downloading, writer.offset(), blob.size});
-  });
-  writer.commit();
+  try {
+    const base::Fd fd = folder.open_member(member);
+    each_chunk(fd.get(), writer.offset(), [&](std::string_view bytes) {
+      writer.write(bytes);
+      progress.layer({blob.digest, Phase::Downloading, writer.offset(), blob.size});
+    });
+    writer.commit();
+  } catch (const base::Error&) {
+    writer.discard();
+    throw;
+  }
 }
 
 std::string read_verified(const ImageFolder& folder, const image::Descriptor& blob,

@@ -2,7 +2,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -207,8 +206,8 @@ class Unpacker {
 
   void content(struct archive_entry* entry, const std::string& path,
                const EntryAttributes& attributes) {
-    const base::Fd file = tree_.file(path);
-    std::uint64_t end = 0;
+    const base::Fd file = tree_.file(path, attributes.mode);
+    std::uint64_t end = 0, written = 0;
     while (true) {
       const void* block = nullptr;
       std::size_t size = 0;
@@ -226,15 +225,13 @@ class Unpacker {
       }
       if (size > 0) write_at(file.get(), bytes, at);
       end = std::max(end, at + size);
+      written = end;
       if (request_.progress) request_.progress(stream_.source.consumed());
     }
     const auto promised =
         static_cast<std::uint64_t>(std::max<la_int64_t>(::archive_entry_size(entry), 0));
     end = std::max(end, promised);  // a sparse file may end with a hole
-    struct stat info {};
-    if (::fstat(file.get(), &info) != 0) base::throw_errno("stat");
-    if (static_cast<std::uint64_t>(info.st_size) < end &&
-        ::ftruncate(file.get(), static_cast<off_t>(end)) != 0) {
+    if (written < end && ::ftruncate(file.get(), static_cast<off_t>(end)) != 0) {
       base::throw_errno("extend");
     }
     out_.size += end;

@@ -237,17 +237,17 @@ void LayerTree::fifo(const std::string& path, const EntryAttributes& attributes)
   if (::fchmodat(target.folder, name, attributes.mode, 0) != 0) base::throw_errno("chmod", path);
 }
 
-base::Fd LayerTree::file(const std::string& path) {
+base::Fd LayerTree::file(const std::string& path, mode_t mode) {
   Target target = locate(path);
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   base::Fd out;
   if (!target.name.empty())
-    out = base::Fd(::openat(target.folder, target.name.c_str(), kFlags, 0600));
+    out = base::Fd(::openat(target.folder, target.name.c_str(), kFlags, mode & 0777U));
   if (!out) {
     if (!target.name.empty() && errno != EEXIST) base::throw_errno("open", path);
     clear(target, path);
     target = locate(path);
-    out = base::Fd(::openat(target.folder, target.name.c_str(), kFlags, 0600));
+    out = base::Fd(::openat(target.folder, target.name.c_str(), kFlags, mode & 0777U));
     if (!out) base::throw_errno("open", path);
   }
   return out;
@@ -260,7 +260,8 @@ void LayerTree::finish_file(int fd, const std::string& path, const EntryAttribut
     base::throw_errno("chown", path);
   }
   set_xattrs(fd, path, attributes);
-  if (::fchmod(fd, attributes.mode) != 0) base::throw_errno("chmod", path);
+  const bool has_mode = attributes.xattrs.empty() && (attributes.mode & ~0777U) == 0;
+  if (!has_mode && ::fchmod(fd, attributes.mode) != 0) base::throw_errno("chmod", path);
   const std::array<timespec, 2> times = {attributes.modified, attributes.modified};
   if (::futimens(fd, times.data()) != 0) base::throw_errno("set times of", path);
 }

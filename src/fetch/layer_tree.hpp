@@ -45,8 +45,8 @@ class LayerTree {
                const EntryAttributes& attributes);
   void hard_link(const std::string& path, const std::string& target);
   void fifo(const std::string& path, const EntryAttributes& attributes);
-  // Empty yet; write, then finish_file().
-  base::Fd file(const std::string& path);
+  // Empty yet; write, then finish_file(). Has its mode already, but for set-uid and the like.
+  base::Fd file(const std::string& path, mode_t mode);
   static void finish_file(int fd, const std::string& path, const EntryAttributes& attributes);
   // A device, never made: links to it are left out too.
   void skip(const std::string& path) { skipped_.insert(path); }

@@ -166,6 +166,7 @@ base::Fd enter_sandbox(const SandboxRequest& request) {
   }
   change_root(request.root);
   base::Fd root = base::sys::open("/", O_PATH | O_DIRECTORY);
+  ::umask(0);  // modes are the archive's
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_NOFILE, 256);
   limit(RLIMIT_FSIZE, request.file_size);

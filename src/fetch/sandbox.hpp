@@ -13,9 +13,9 @@ namespace fetch {
 base::Fd compile_filter();
 
 struct SandboxRequest {
-  int root = -1;    // the folder that becomes /
-  int filter = -1;  // of compile_filter()
-  std::uint64_t memory = 1ULL << 30U;
+  int root = -1;                         // the folder that becomes /
+  int filter = -1;                       // of compile_filter()
+  std::uint64_t memory = 512ULL << 20U;  // of addresses, libraries included
   std::uint64_t file_size = 256ULL << 30U;
 };
 // Returns the new root, opened inside. Descriptors stay open. Throws base::SysError.

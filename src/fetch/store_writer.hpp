@@ -44,10 +44,10 @@ class BlobWriter {
   // Checks size and digest; the blob then has its name. Throws VerifyError: of a wrong
   // digest nothing is kept; bytes that are too few stay, to be continued.
   void commit();
-
- private:
+  // Keeps nothing: asking again would bring the same.
   void discard();
 
+ private:
   std::string path_, partial_;
   base::Fd lock_, file_;
   image::Descriptor want_;
