@@ -252,8 +252,14 @@ class Hostile(harness.Case):
             for _ in range(zeros >> 20):
                 file.write(block)
             file.write(tail)
+        # On a machine that is busy, what gzip alone takes is the measure.
+        path = self.machine.work / "bomb.gz"
+        path.write_bytes(out.getvalue())
+        began = time.monotonic()
+        images.tool("gzip", "-t", path)
+        bare = time.monotonic() - began
         peaks = self.watch()
-        where = self.check("1 GiB of zeros", b"", True, "zeros", before, packed=out.getvalue(), diff_id=digest)
+        where = self.check("1 GiB of zeros", b"", True, "zeros", before, packed=out.getvalue(), diff_id=digest, most=max(5, 3 * bare))
         info = (where / "zeros").stat()
         self.assertEqual(info.st_size, zeros)
         self.assertLess(info.st_blocks * 512, 1 << 20, "zeros take no room")
