@@ -37,6 +37,10 @@ Duration monotonic_now();
 
 // Sends/receives one datagram with descriptors over a unix socket.
 // receive: empty text and no descriptors at end of stream; EAGAIN gives nullopt-like `got=false`.
+// Lets this process open as many files as its hard limit allows (man 2 getrlimit). Never throws:
+// with fewer, the open() that fails says so.
+void raise_open_files();
+
 struct Received {
   bool got = false;
   bool eof = false;

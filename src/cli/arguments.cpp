@@ -149,8 +149,7 @@ void set_scale(std::map<std::string, unsigned>& into, const Words& given) {
   }
 }
 
-void add_up(CLI::App& app, Arguments& to) {
-  CLI::App& up = *app.add_subcommand("up", "Make what runs equal the stack file");
+void add_up(CLI::App& up, Arguments& to) {
   add_switch(up, "-d,--detach", to.up.detach, "Leave the stack running in the background");
   add_switch(up, "--wait", to.up.wait, "Wait until everything runs and is healthy; implies -d");
   add_seconds(up, "--wait-timeout", to.up.wait_timeout, "Longest time to wait with --wait");
@@ -180,9 +179,7 @@ void add_up(CLI::App& app, Arguments& to) {
       "kills it.\n\nExample:\n  stack up -f app.yaml -d --wait");
 }
 
-void add_down(CLI::App& app, Arguments& to) {
-  CLI::App& down =
-      *app.add_subcommand("down", "Stop and remove the stack's containers and networks");
+void add_down(CLI::App& down, Arguments& to) {
   add_switch(down, "-v,--volumes", to.down.volumes, "Also remove its named volumes");
   add_switch(down, "--remove-orphans", to.down.remove_orphans,
              "Also containers of services that the file has no longer");
@@ -194,8 +191,7 @@ void add_down(CLI::App& app, Arguments& to) {
       "Example:\n  stack down -v -t 3");
 }
 
-void add_plan(CLI::App& app, Arguments& to) {
-  CLI::App& plan = *app.add_subcommand("plan", "Show the steps `up` would take, and why");
+void add_plan(CLI::App& plan, Arguments& to) {
   add_format(plan, "--format", to.format, {"text", "json"});
   add_switch(plan, "--detailed-exitcode", to.plan.detailed_exitcode,
              "Exit 2 when changes are pending");
@@ -207,8 +203,7 @@ void add_plan(CLI::App& app, Arguments& to) {
   plan.footer("Example:\n  stack plan --detailed-exitcode || echo \"changes pending\"");
 }
 
-void add_ps(CLI::App& app, Arguments& to) {
-  CLI::App& ps = *app.add_subcommand("ps", "List the stack's containers");
+void add_ps(CLI::App& ps, Arguments& to) {
   add_switch(ps, "-a,--all", to.list.all, "Also those that have ended");
   add_switch(ps, "-q,--quiet", to.list.quiet, "Names only");
   add_switch(ps, "--services", to.list.services, "Names of services only");
@@ -219,8 +214,7 @@ void add_ps(CLI::App& app, Arguments& to) {
   ps.footer("--format json prints one object a line.\n\nExample:\n  stack ps -a --format json");
 }
 
-void add_logs(CLI::App& app, Arguments& to) {
-  CLI::App& logs = *app.add_subcommand("logs", "Show what the containers printed");
+void add_logs(CLI::App& logs, Arguments& to) {
   add_switch(logs, "-f,--follow", to.logs.follow, "Go on with new lines");
   logs.add_option_function<std::string>(
           "-n,--tail",
@@ -245,8 +239,7 @@ void add_logs(CLI::App& app, Arguments& to) {
       "with --file.\nLines of stderr go to stderr.\n\nExample:\n  stack logs -f --tail 20 web");
 }
 
-void add_exec(CLI::App& app, Arguments& to) {
-  CLI::App& exec = *app.add_subcommand("exec", "Run a program inside a running container");
+void add_exec(CLI::App& exec, Arguments& to) {
   add_switch(exec, "-T,--no-TTY,--no-tty", to.exec.no_tty, "No terminal even when we have one");
   add_switch(exec, "-d,--detach", to.exec.detach, "Do not wait for it");
   add_switch(exec, "--privileged", to.exec.privileged, "With every capability");
@@ -267,8 +260,7 @@ void add_exec(CLI::App& app, Arguments& to) {
       "'ls -la /srv'");
 }
 
-void add_config(CLI::App& app, Arguments& to) {
-  CLI::App& config = *app.add_subcommand("config", "Check the stack file and print its full form");
+void add_config(CLI::App& config, Arguments& to) {
   add_switch(config, "-q,--quiet", to.config.quiet, "Only check");
   add_format(config, "--format", to.format, {"yaml", "json"});
   add_switch(config, "--services", to.config.services, "Names of services, one a line");
@@ -280,8 +272,7 @@ void add_config(CLI::App& app, Arguments& to) {
   config.footer("Example:\n  stack config -q && echo fine");
 }
 
-void add_ls(CLI::App& app, Arguments& to) {
-  CLI::App& ls = *app.add_subcommand("ls", "List the stacks on this machine");
+void add_ls(CLI::App& ls, Arguments& to) {
   add_switch(ls, "-a,--all", to.list.all, "Also those with nothing running");
   add_switch(ls, "-q,--quiet", to.list.quiet, "Names only");
   add_format(ls, "--format", to.format, {"table", "json"});
@@ -289,8 +280,7 @@ void add_ls(CLI::App& app, Arguments& to) {
   ls.footer("Example:\n  stack ls -a");
 }
 
-void add_port(CLI::App& app, Arguments& to) {
-  CLI::App& port = *app.add_subcommand("port", "Print where a container's port is published");
+void add_port(CLI::App& port, Arguments& to) {
   add_format(port, "--protocol", to.port.protocol, {"tcp", "udp"})->description("tcp or udp");
   add_index(port, to.index);
   port.add_option_function<std::string>(
@@ -302,17 +292,14 @@ void add_port(CLI::App& app, Arguments& to) {
   port.footer("Example:\n  stack port web 80        # 0.0.0.0:8080");
 }
 
-void add_version(CLI::App& app, Arguments& to) {
-  CLI::App& version = *app.add_subcommand("version", "Print the version");
+void add_version(CLI::App& version, Arguments& to) {
   add_switch(version, "--short", to.short_version, "The number only");
   add_format(version, "-f,--format", to.format, {"pretty", "json"});
   add_globals(version, to.globals, FileLetter::Other);
   version.footer("Example:\n  stack version --short");
 }
 
-void add_doctor(CLI::App& app, Arguments& to) {
-  CLI::App& doctor =
-      *app.add_subcommand("doctor", "What this kernel offers and which fall-back is in use");
+void add_doctor(CLI::App& doctor, Arguments& to) {
   add_format(doctor, "--format", to.format, {"table", "json"});
   add_globals(doctor, to.globals, FileLetter::File);
   doctor.footer(
@@ -321,9 +308,7 @@ void add_doctor(CLI::App& app, Arguments& to) {
 }
 
 // `network` and `volume`: create, ls, inspect, rm, prune.
-void add_objects(CLI::App& app, Arguments& to, const std::string& noun, const std::string& plural) {
-  CLI::App& top =
-      *app.add_subcommand(noun, base::cat("Manage ", plural, " that belong to no stack"));
+void add_objects(CLI::App& top, Arguments& to, const std::string& noun, const std::string& plural) {
   top.require_subcommand(0, 1);
   top.footer(base::cat("Example:\n  stack ", noun, " create shared"));
   const auto sub = [&](const char* verb, const std::string& help) -> CLI::App& {
@@ -361,34 +346,40 @@ void add_objects(CLI::App& app, Arguments& to, const std::string& noun, const st
   }
 }
 
-void add_images(CLI::App& app, Arguments& to) {
-  CLI::App& pull = *app.add_subcommand("pull", "Pull the images of the stack's services");
+void add_pull(CLI::App& pull, Arguments& to) {
   add_format(pull, "--policy", to.image.policy, {"always", "missing"})
       ->description("missing: only those that are not here");
   add_switch(pull, "--ignore-pull-failures", to.image.ignore_failures, "Go on with the others");
   add_switch(pull, "--include-deps", to.image.dependencies, "Also what the services depend on");
   add_switch(pull, "-q,--quiet", to.list.quiet, "No progress");
   add_names(pull, to.names, "SERVICE", "Only these services");
+  add_globals(pull, to.globals, FileLetter::File);
   pull.footer("Example:\n  stack pull --policy missing");
-  CLI::App& push = *app.add_subcommand("push", "Push the images of the stack's services");
+}
+
+void add_push(CLI::App& push, Arguments& to) {
   add_switch(push, "-q,--quiet", to.list.quiet, "No progress");
   add_names(push, to.names, "SERVICE", "Only these services");
+  add_globals(push, to.globals, FileLetter::File);
   push.footer("Example:\n  stack push web");
-  CLI::App& images = *app.add_subcommand("images", "List the images of the stack's containers");
+}
+
+void add_images(CLI::App& images, Arguments& to) {
   add_switch(images, "-q,--quiet", to.list.quiet, "Ids only");
   add_format(images, "--format", to.format, {"table", "json"});
   add_names(images, to.names, "SERVICE", "Only these services");
+  add_globals(images, to.globals, FileLetter::File);
   images.footer("Example:\n  stack images");
-  CLI::App& df = *app.add_subcommand("df", "Show what images, containers and volumes take");
+}
+
+void add_df(CLI::App& df, Arguments& to) {
   add_format(df, "--format", to.format, {"table", "json"});
+  add_globals(df, to.globals, FileLetter::File);
   df.footer("Example:\n  stack df");
-  for (CLI::App* each : {&pull, &push, &images, &df})
-    add_globals(*each, to.globals, FileLetter::File);
 }
 
 // `image`: what belongs to the machine, not to a stack.
-void add_image(CLI::App& app, Arguments& to) {
-  CLI::App& top = *app.add_subcommand("image", "Manage the images on this machine");
+void add_image(CLI::App& top, Arguments& to) {
   top.require_subcommand(0, 1);
   top.footer("Example:\n  stack image ls");
   const auto sub = [&](const char* verb, const std::string& help,
@@ -397,7 +388,7 @@ void add_image(CLI::App& app, Arguments& to) {
     made.footer(base::cat("Example:\n  stack image ", verb, *example == 0 ? "" : " ", example));
     return made;
   };
-  const auto names = [&](CLI::App& each, const char* what) {
+  const auto operands = [&](CLI::App& each, const char* what) {
     return each.add_option("IMAGE", to.names, what)->type_name(" ");
   };
   CLI::App& ls = sub("ls", "List images", "");
@@ -405,10 +396,10 @@ void add_image(CLI::App& app, Arguments& to) {
   add_switch(ls, "--no-trunc", to.list.no_trunc, "Whole ids");
   add_format(ls, "--format", to.format, {"table", "json"});
   CLI::App& inspect = sub("inspect", "Show everything about them, as JSON", "redis:7");
-  names(inspect, "Names or ids")->required();
+  operands(inspect, "Names or ids")->required();
   CLI::App& rm = sub("rm", "Remove images; refused while in use", "redis:7");
   add_switch(rm, "-f,--force", to.object.force, "Of one in use: take the name away");
-  names(rm, "Names or ids")->required();
+  operands(rm, "Names or ids")->required();
   CLI::App& prune = sub("prune", "Remove images without a name that no stack uses", "-a -f");
   add_switch(prune, "-a,--all", to.list.all, "Also those with a name");
   add_switch(prune, "-f,--force", to.object.force, "Do not ask");
@@ -423,29 +414,67 @@ void add_image(CLI::App& app, Arguments& to) {
            "FILE");
   add_format(save, "--format", to.format, {"oci-archive", "docker-archive"})
       ->description("oci-archive also has what docker load reads");
-  names(save, "Names or ids")->required();
+  operands(save, "Names or ids")->required();
   CLI::App& verify = sub("verify", "Check that images are what they say", "");
   add_switch(verify, "-q,--quiet", to.list.quiet, "Only the exit status");
   add_switch(verify, "--mend", to.image.mend,
              "Unpack again what suffered when the machine stopped");
-  names(verify, "Names or ids; all when none is given");
+  operands(verify, "Names or ids; all when none is given");
   CLI::App& pull = sub("pull", "Pull images from registries", "redis:7");
   add_text(pull, "--platform", to.image.platform, "Another platform's than this machine's",
            "OS/ARCH");
   add_switch(pull, "-q,--quiet", to.list.quiet, "No progress");
-  names(pull, "Names")->required();
+  operands(pull, "Names")->required();
   CLI::App& push = sub("push", "Push images to registries", "localhost:5000/app:1");
   add_switch(push, "-q,--quiet", to.list.quiet, "No progress");
-  names(push, "Names")->required();
+  operands(push, "Names")->required();
   for (CLI::App* each : {&top, &ls, &inspect, &rm, &prune, &load, &save, &verify, &pull, &push}) {
     add_globals(*each, to.globals, FileLetter::Other);
   }
 }
 
+void add_network(CLI::App& network, Arguments& to) {
+  add_objects(network, to, "network", "networks");
+}
+
+void add_volume(CLI::App& volume, Arguments& to) {
+  add_objects(volume, to, "volume", "volumes");
+}
+
+struct CommandRow {
+  const char* name;
+  const char* summary;
+  void (*add)(CLI::App& command, Arguments& to);
+};
+// In the order of `stack --help`.
+constexpr CommandRow kCommandRows[] = {
+    {"up", "Make what runs equal the stack file", add_up},
+    {"down", "Stop and remove the stack's containers and networks", add_down},
+    {"plan", "Show the steps `up` would take, and why", add_plan},
+    {"ps", "List the stack's containers", add_ps},
+    {"logs", "Show what the containers printed", add_logs},
+    {"exec", "Run a program inside a running container", add_exec},
+    {"config", "Check the stack file and print its full form", add_config},
+    {"ls", "List the stacks on this machine", add_ls},
+    {"pull", "Pull the images of the stack's services", add_pull},
+    {"push", "Push the images of the stack's services", add_push},
+    {"images", "List the images of the stack's containers", add_images},
+    {"port", "Print where a container's port is published", add_port},
+    {"network", "Manage networks that belong to no stack", add_network},
+    {"volume", "Manage volumes that belong to no stack", add_volume},
+    {"image", "Manage the images on this machine", add_image},
+    {"df", "Show what images, containers and volumes take", add_df},
+    {"doctor", "What this kernel offers and which fall-back is in use", add_doctor},
+    {"version", "Print the version", add_version},
+};
+
 std::string did_you_mean_command(const CLI::App& app, const std::string& wrong) {
   Words known;
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     known.push_back(sub->get_name());
+  }
+  if (app.get_parent() == nullptr) {
+    for (const CommandRow& row : kCommandRows) known.emplace_back(row.name);
   }
   return base::did_you_mean(wrong, base::nearest(wrong, known));
 }
@@ -499,25 +528,27 @@ std::optional<Parsed> finish_exec(Arguments& to, const CLI::App& exec) {
   return {};
 }
 
-void build(CLI::App& app, Arguments& to) {
+bool names(const Words& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// Only the commands that may be meant are built, for an option of CLI11's costs microseconds and
+// there are hundreds. All of them where they are listed: for help, and to find what an unknown word
+// was meant to be.
+void build(CLI::App& app, Arguments& to, const Words& words) {
   add_globals(app, to.globals, FileLetter::File);
   app.set_version_flag("-v,--version", std::string("stack version ") + STACK_VERSION);
   app.require_subcommand(0, 1);
-  add_up(app, to);
-  add_down(app, to);
-  add_plan(app, to);
-  add_ps(app, to);
-  add_logs(app, to);
-  add_exec(app, to);
-  add_config(app, to);
-  add_ls(app, to);
-  add_port(app, to);
-  add_objects(app, to, "network", "networks");
-  add_objects(app, to, "volume", "volumes");
-  add_images(app, to);
-  add_image(app, to);
-  add_doctor(app, to);
-  add_version(app, to);
+  const bool listed =
+      names(words, "--help") || names(words, "-h") ||
+      std::none_of(std::begin(kCommandRows), std::end(kCommandRows),
+                   [&words](const CommandRow& row) { return names(words, row.name); });
+  for (const CommandRow& row : kCommandRows) {
+    const bool named = names(words, row.name);
+    if (!named && !listed) continue;
+    CLI::App& command = *app.add_subcommand(row.name, row.summary);
+    if (named) row.add(command, to);
+  }
   app.prefix_command();
   app.footer(
       "Exit status: 0 done, 1 failed, 2 changes pending (plan --detailed-exitcode), 130 "
@@ -535,7 +566,7 @@ void build(CLI::App& app, Arguments& to) {
 Parsed parse_arguments(const Words& words) {
   Parsed out;
   CLI::App app("stack runs a Compose file on one Linux machine, without a daemon.", "stack");
-  build(app, out.arguments);
+  build(app, out.arguments, words);
   const CLI::App* leaf = &app;
   std::string& command = out.arguments.command;
   try {

@@ -32,6 +32,7 @@ int down(const Context& context, const Arguments& args) {
   Recorded recorded = look_up(context);
   const base::ProjectPaths paths = recorded.paths;
   if (nothing_there(recorded)) {
+    if (!context.globals.dry_run && ::geteuid() == 0) supervisor::sweep(paths);
     write_text(STDERR_FILENO,
                base::cat("stack: ", paint("warning:", Colour::Yellow, context.err_colour),
                          " nothing of stack ", paths.project, " is there to remove\n"));

@@ -20,16 +20,16 @@ namespace cli {
 
 namespace {
 
-struct Listed {
+struct ListedImage {
   ShownName name;
   const image::StoredImage* image;
 };
 
-int list(const Context& context, const Arguments& args) {
+int list_images(const Context& context, const Arguments& args) {
   const image::Store store(context.roots);
   const auto images = store.images();
   const auto names = store.names();
-  std::vector<Listed> rows;
+  std::vector<ListedImage> rows;
   for (const image::StoredImage& image : images) {
     bool named = false;
     for (const image::StoredName& name : names) {
@@ -39,12 +39,12 @@ int list(const Context& context, const Arguments& args) {
     }
     if (!named) rows.push_back({{"<none>", "<none>"}, &image});
   }
-  std::sort(rows.begin(), rows.end(), [](const Listed& a, const Listed& b) {
+  std::sort(rows.begin(), rows.end(), [](const ListedImage& a, const ListedImage& b) {
     return std::tie(a.name.repository, a.name.tag) < std::tie(b.name.repository, b.name.tag);
   });
   Table table({"REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"});
   std::string ids, lines;
-  for (const Listed& row : rows) {
+  for (const ListedImage& row : rows) {
     const image::Digest& id = row.image->id;
     const std::string shown = args.list.no_trunc ? id.str() : id.brief();
     const std::string size = base::human_size(row.image->size());
@@ -62,7 +62,7 @@ int list(const Context& context, const Arguments& args) {
   return kDone;
 }
 
-int inspect(const Context& context, const Arguments& args) {
+int inspect_images(const Context& context, const Arguments& args) {
   const image::Store store(context.roots);
   const auto names = store.names();
   nlohmann::json array = nlohmann::json::array();
@@ -85,7 +85,7 @@ std::string stored_name(const Context& context, const image::Store& store,
   return {};
 }
 
-int remove(const Context& context, const Arguments& args) {
+int remove_images(const Context& context, const Arguments& args) {
   require_root("image rm");
   const image::Store store(context.roots);
   const auto users = images_in_use(context);
@@ -106,7 +106,7 @@ int remove(const Context& context, const Arguments& args) {
   });
 }
 
-int prune(const Context& context, const Arguments& args) {
+int prune_images(const Context& context, const Arguments& args) {
   require_root("image prune");
   const bool all = args.list.all;
   const std::string question = all ? "Remove every image that no stack uses?"
@@ -123,17 +123,17 @@ int prune(const Context& context, const Arguments& args) {
   return kDone;
 }
 
-void add_option(std::vector<std::string>& words, const char* name, const std::string& value) {
+void add_word(std::vector<std::string>& words, const char* name, const std::string& value) {
   if (!value.empty()) words.insert(words.end(), {name, value});
 }
 
-int load(const Context& context, const Arguments& args) {
+int load_images(const Context& context, const Arguments& args) {
   require_root("image load");
   std::vector<std::string> sources = args.names;
   if (!args.image.input.empty()) sources.insert(sources.begin(), args.image.input);
   if (sources.empty()) throw base::Error("image load: nothing to load", "stack image load -i FILE");
   std::vector<std::string> words = {"load"};
-  add_option(words, "--platform", args.image.platform);
+  add_word(words, "--platform", args.image.platform);
   words.emplace_back("--");
   words.insert(words.end(), sources.begin(), sources.end());
   run_stack_image(
@@ -146,7 +146,7 @@ int load(const Context& context, const Arguments& args) {
   return kDone;
 }
 
-int save(const Context& context, const Arguments& args) {
+int save_images(const Context& context, const Arguments& args) {
   require_root("image save");
   if (args.image.output.empty() && is_terminal(STDOUT_FILENO)) {
     throw base::Error("image save: an archive is nothing for a terminal", "-o FILE");
@@ -159,14 +159,14 @@ int save(const Context& context, const Arguments& args) {
   } else {
     words.insert(words.end(), {"--output", args.image.output});
   }
-  add_option(words, "--format", args.format);
+  add_word(words, "--format", args.format);
   words.emplace_back("--");
   words.insert(words.end(), args.names.begin(), args.names.end());
   run_stack_image(context, {.words = words, .quiet = true, .seen = {}});
   return kDone;
 }
 
-int verify(const Context& context, const Arguments& args) {
+int verify_images(const Context& context, const Arguments& args) {
   require_root("image verify");
   std::vector<std::string> words = {"verify"};
   if (args.image.mend) words.insert(words.end(), {"--mend", "yes"});
@@ -191,7 +191,7 @@ int verify(const Context& context, const Arguments& args) {
 int transfer(const Context& context, const Arguments& args, const char* verb) {
   require_root(base::cat("image ", verb));
   std::vector<std::string> words = {verb};
-  add_option(words, "--platform", args.image.platform);
+  add_word(words, "--platform", args.image.platform);
   words.emplace_back("--");
   for (const std::string& name : args.names)
     words.push_back(image::parse_reference(name, context.cwd).name());
@@ -203,13 +203,13 @@ int transfer(const Context& context, const Arguments& args, const char* verb) {
 
 int image(const Context& context, const Arguments& args) {
   const std::string verb = args.command.substr(args.command.find(' ') + 1);
-  if (verb == "ls") return list(context, args);
-  if (verb == "inspect") return inspect(context, args);
-  if (verb == "rm") return remove(context, args);
-  if (verb == "prune") return prune(context, args);
-  if (verb == "load") return load(context, args);
-  if (verb == "save") return save(context, args);
-  if (verb == "verify") return verify(context, args);
+  if (verb == "ls") return list_images(context, args);
+  if (verb == "inspect") return inspect_images(context, args);
+  if (verb == "rm") return remove_images(context, args);
+  if (verb == "prune") return prune_images(context, args);
+  if (verb == "load") return load_images(context, args);
+  if (verb == "save") return save_images(context, args);
+  if (verb == "verify") return verify_images(context, args);
   return transfer(context, args, verb == "push" ? "push" : "pull");
 }
 

@@ -9,8 +9,8 @@ namespace cli {
 
 namespace {
 
-constexpr std::size_t kBar = 30;
-constexpr auto kRedraw = std::chrono::milliseconds(50);
+constexpr std::size_t kImageBar = 30;
+constexpr auto kRedrawImages = std::chrono::milliseconds(50);
 
 // "sha256:0123456789ab..." → "0123456789ab", as docker shows layers.
 std::string brief(const std::string& id) {
@@ -72,7 +72,7 @@ void ImageView::take(const ImageEvent& event, const std::string& line) {
     return;
   }
   if (event.kind != Kind::Layer && !text.empty()) rows_.push_back({"", text, 0, 0});
-  if (base::sys::monotonic_now() - drawn_at_ >= kRedraw) draw(false);
+  if (base::sys::monotonic_now() - drawn_at_ >= kRedrawImages) draw(false);
 }
 
 std::vector<std::string> ImageView::rows(std::size_t columns) const {
@@ -85,10 +85,10 @@ std::vector<std::string> ImageView::rows(std::size_t columns) const {
     std::string text = base::cat(brief(row.id), ": ", phase_text(row.phase));
     if (has_amount(row.phase) && row.total > 0) {
       const auto filled =
-          static_cast<std::size_t>(std::min(row.current, row.total) * kBar / row.total);
+          static_cast<std::size_t>(std::min(row.current, row.total) * kImageBar / row.total);
       std::string bar(filled, '=');
-      if (filled < kBar) bar += '>';
-      bar.resize(kBar, ' ');
+      if (filled < kImageBar) bar += '>';
+      bar.resize(kImageBar, ' ');
       text += base::cat(" [", bar, "] ", base::human_size(row.current), "/",
                         base::human_size(row.total));
     }

@@ -5,6 +5,7 @@
 #include "base/sys.hpp"
 #include "executor/observe.hpp"
 #include "supervisor/log_reader.hpp"
+#include "supervisor/restart.hpp"
 
 namespace cli {
 
@@ -15,18 +16,9 @@ namespace {
 
 // It has ended, and the supervisor has not come to it yet. One that it gives up says so in `error`.
 bool will_restart(const spec::RestartPolicy& policy, const planner::ActualContainer& actual) {
-  if (actual.stopped_by_user || !actual.error.empty()) return false;
-  switch (policy.mode) {
-    case spec::RestartMode::Always:
-    case spec::RestartMode::UnlessStopped:
-      return true;
-    case spec::RestartMode::OnFailure:
-      return actual.exit.code != 0 &&
-             (policy.max_retries == 0 || actual.restarts < policy.max_retries);
-    case spec::RestartMode::No:
-      break;
-  }
-  return false;
+  return actual.error.empty() &&
+         supervisor::restart_delay(policy,
+                                   {actual.exit, {}, actual.restarts, actual.stopped_by_user});
 }
 
 }  // namespace

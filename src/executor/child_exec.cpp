@@ -43,9 +43,24 @@ constexpr std::uint64_t kAllSignals = ~std::uint64_t{0};
   }
 }
 
+// Signals stay blocked, and those that wait stay waiting, across the exec. Returns on failure.
+void exec_reaper(int reaper, pid_t payload) {
+  char number[16];
+  char* at = number + sizeof(number);
+  *--at = '\0';
+  for (unsigned rest = static_cast<unsigned>(payload);
+       at == number + sizeof(number) - 1 || rest > 0; rest /= 10) {
+    *--at = static_cast<char>('0' + rest % 10);
+  }
+  char name[] = "init";
+  char* const argv[] = {name, at, nullptr};
+  char* const envp[] = {nullptr};
+  if (reaper >= 0) ::syscall(SYS_execveat, reaper, "", argv, envp, kernel::kAtEmptyPath);
+}
+
 }  // namespace
 
-bool become_init(ChildProgram& program) {
+bool become_init(ChildProgram& program, int reaper) {
   const std::uint64_t all = kAllSignals;
   const std::uint64_t none = 0;
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, nullptr, sizeof(all));
@@ -60,9 +75,11 @@ bool become_init(ChildProgram& program) {
     return true;
   }
   ::setpgid(pid, pid);
-  // Never execs, so it has to let go of everything itself. Standard descriptors too: a reader of
-  // the payload's output must see its end.
   ::chdir("/");
+  // A reader of the payload's output must see its end.
+  for (int fd = 0; fd <= 2; ++fd) ::syscall(SYS_close, fd);
+  exec_reaper(reaper, pid);
+  // Without an exec it has to let go of everything itself.
   kernel::close_range(0, 0);
   constexpr char kName[] = "init";
   ::prctl(PR_SET_NAME, kName, 0, 0, 0);

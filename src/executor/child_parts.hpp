@@ -35,8 +35,9 @@ bool find_user(ChildProgram& program, Detail& detail);
 bool become(const ChildProgram& program, std::uint64_t capabilities);
 bool drop_bounding(std::uint64_t keep);
 
-// Forks: returns true in the child that goes on; the parent becomes a reaper and never returns.
-bool become_init(ChildProgram& program);
+// Forks: returns true in the child that goes on; the parent becomes a reaper and never returns: the
+// program at `reaper` (init_program.hpp), or this one where there is none or it cannot be executed.
+bool become_init(ChildProgram& program, int reaper);
 // Tries the candidates; returns only on failure.
 void exec_program(const ChildProgram& program, Detail& detail);
 

@@ -170,7 +170,7 @@ bool run(ChildProgram& program, const Step& step, Detail& detail) {
     case Op::Fork:
       return fork_inside(program);
     case Op::Init:
-      return child::become_init(program);
+      return child::become_init(program, step.fd);
     case Op::Exec:
       child::exec_program(program, detail);
       return false;

@@ -14,6 +14,7 @@ namespace executor {
 
 namespace {
 
+constexpr std::uint64_t kOpenFiles = 1024;  // INR_OPEN_CUR of the kernel
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const std::map<std::string, int>& resources() {
@@ -45,6 +46,33 @@ bool is_namespaced(const std::string& key) {
          std::find(kIpc.begin(), kIpc.end(), key) != kIpc.end();
 }
 
+void add_limit(ChildProgram& program, const planner::Container& container, const std::string& name,
+               int resource, const spec::Ulimit& limit) {
+  Step& step = program.add(Op::Limit, base::cat("ulimit ", name, " = ", limit_text(limit.soft), ":",
+                                                limit_text(limit.hard), place_of(container)));
+  step.slot = resource;
+  step.number = limit_value(limit.soft);
+  step.high = limit_value(limit.hard);
+}
+
+// After the last file that the child opens: until exec it has as many descriptors as the supervisor
+// that it is a copy of, and none may be opened above the limit.
+void add_open_files_step(ChildProgram& program, const planner::Container& container) {
+  const auto wished = container.ulimits.find("nofile");
+  if (wished != container.ulimits.end()) {
+    add_limit(program, container, "nofile", RLIMIT_NOFILE, wished->second);
+    return;
+  }
+  // Ours is raised for what we hold ourselves; programs that go through every possible descriptor,
+  // or use select(), want the kernel's own default.
+  rlimit own{};
+  if (::getrlimit(RLIMIT_NOFILE, &own) != 0) base::throw_errno("getrlimit", "nofile");
+  Step& step = program.add(Op::Limit, "ulimit nofile");
+  step.slot = RLIMIT_NOFILE;
+  step.number = std::min<std::uint64_t>(kOpenFiles, own.rlim_max);
+  step.high = own.rlim_max;
+}
+
 std::string name_of(const std::string& variable) {
   return variable.substr(0, variable.find('='));
 }
@@ -57,6 +85,7 @@ std::string place_of(const planner::Container& container) {
 
 void add_limit_steps(ChildProgram& program, const planner::Container& container) {
   for (const auto& [name, limit] : container.ulimits) {
+    if (name == "nofile") continue;  // add_open_files_step
     const auto at = resources().find(name);
     if (at == resources().end()) {
       std::vector<std::string> known;
@@ -64,12 +93,7 @@ void add_limit_steps(ChildProgram& program, const planner::Container& container)
       throw base::Error(base::cat("unknown ulimit \"", name, "\"", place_of(container),
                                   base::did_you_mean(name, base::nearest(name, known))));
     }
-    Step& step =
-        program.add(Op::Limit, base::cat("ulimit ", name, " = ", limit_text(limit.soft), ":",
-                                         limit_text(limit.hard), place_of(container)));
-    step.slot = at->second;
-    step.number = limit_value(limit.soft);
-    step.high = limit_value(limit.hard);
+    add_limit(program, container, name, at->second, limit);
   }
   if (container.oom_score_adj) {
     Step& step = program.add(Op::WriteFile, base::cat("oom_score_adj = ", *container.oom_score_adj,
@@ -131,6 +155,7 @@ void add_confinement_steps(ChildProgram& program, const planner::Container& cont
   };
 
   program.add(Op::User, base::cat("user \"", confinement.user, "\"", place_of(container)));
+  add_open_files_step(program, container);
   if (locked) program.add(Op::NoNewPrivs, "set no_new_privs");
   // Without no_new_privs only CAP_SYS_ADMIN may install a filter: before it is given up.
   if (!locked) add_filter();

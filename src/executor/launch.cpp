@@ -14,6 +14,7 @@
 #include "executor/child_program.hpp"
 #include "executor/compile.hpp"
 #include "executor/failure_text.hpp"
+#include "executor/init_program.hpp"
 #include "executor/kernel_calls.hpp"
 
 namespace executor {
@@ -62,7 +63,7 @@ Launched launch(const LaunchRequest& request) {
   add_name_steps(program, container);
   add_limit_steps(program, container);
   add_confinement_steps(program, container, {container.user, false});
-  if (container.init) program.add(Op::Init, "start the container's init");
+  if (container.init) program.add(Op::Init, "start the container's init").fd = init_program();
   add_exec_step(program,
                 {container.argv, container.environment, container.hostname, container.tty});
 

@@ -82,6 +82,17 @@ Client Client::start(const base::ProjectPaths& paths) {
                     base::cat("see ", supervisor_log(paths)));
 }
 
+void sweep(const base::ProjectPaths& paths) {
+  if (base::exists(paths.desired)) return;
+  std::optional<base::Fd> lock;
+  if (base::exists(paths.data)) {
+    lock = base::lock_file(paths.lock, {.wait = false});
+    if (!lock) return;  // a supervisor is there, and tidies up when it leaves
+  }
+  base::remove_tree(paths.run);
+  base::remove_tree(paths.data);
+}
+
 ApplyResult Client::apply(const planner::Plan& plan, const ApplyOptions& options,
                           const executor::OnEvent& on_event, int interrupt_fd) {
   nlohmann::json request{{"op", "apply"}, {"plan", plan}};

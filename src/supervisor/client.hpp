@@ -48,6 +48,10 @@ class Client {
   std::string buffer_;
 };
 
+// Removes the folders of a stack of which nothing is there: a command that was killed before it had
+// started a supervisor leaves them. Does nothing where there is a supervisor or an intent.
+void sweep(const base::ProjectPaths& paths);
+
 // Entry points of the re-executed processes; called by main() before anything else when argv[0]
 // says so.
 inline constexpr const char* kKeeperName = "stack-keeper";

@@ -37,6 +37,7 @@ constexpr std::size_t kMaxTurns = 256;           // names whose turn is remember
 constexpr std::size_t kMaxUsed = 64;
 constexpr base::Duration kUsed = std::chrono::seconds(1);
 constexpr base::Duration kTcpIdle = std::chrono::seconds(10);
+constexpr int kNetnsCookie = 71;  // SO_NETNS_COOKIE, 5.14
 
 using Reply = std::function<void(const DnsBytes&)>;
 
@@ -57,6 +58,29 @@ base::Fd listen_socket(int type, std::uint16_t& port) {
   }
   port = ntohs(address.sin_port);
   return socket;
+}
+
+// The port of a socket of ours at 127.0.0.11; 0 when it is not one of `netns_cookie`'s namespace,
+// or the kernel cannot tell (before 5.14): then it is made anew.
+std::uint16_t held_port(const base::Fd& socket, std::uint64_t netns_cookie) {
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (::getsockopt(socket.get(), SOL_SOCKET, kNetnsCookie, &cookie, &size) != 0) return 0;
+  if (cookie != netns_cookie) return 0;
+  sockaddr_in address{};
+  socklen_t length = sizeof address;
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return 0;
+  return ntohs(address.sin_port);
+}
+
+// Of the calling thread's network namespace; 0 when the kernel cannot tell.
+std::uint64_t current_netns_cookie() {
+  const base::Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (!socket || ::getsockopt(socket.get(), SOL_SOCKET, kNetnsCookie, &cookie, &size) != 0)
+    return 0;
+  return cookie;
 }
 
 struct Connection {
@@ -138,7 +162,22 @@ struct Dns::Impl {
     });
   }
 
-  void attach(const DnsClient& wanted) {
+  static void open_sockets(ClientDns& c, std::vector<base::Fd> held) {
+    if (held.size() == 2) {
+      const std::uint64_t cookie = current_netns_cookie();
+      c.udp_port = cookie == 0 ? 0 : held_port(held[0], cookie);
+      c.tcp_port = cookie == 0 ? 0 : held_port(held[1], cookie);
+      if (c.udp_port != 0 && c.tcp_port != 0) {
+        c.udp = std::move(held[0]);
+        c.tcp = std::move(held[1]);
+        return;
+      }
+    }
+    c.udp = listen_socket(SOCK_DGRAM, c.udp_port);
+    c.tcp = listen_socket(SOCK_STREAM, c.tcp_port);
+  }
+
+  bool attach(const DnsClient& wanted, std::vector<base::Fd> held) {
     std::vector<DnsServer> servers;
     for (const std::string& text : wanted.upstream) {
       const auto server = parse_dns_server(text);
@@ -164,10 +203,7 @@ struct Dns::Impl {
     c.servers = std::move(servers);
     try {
       netfab::in_netns(netns, [&] {
-        if (fresh) {
-          c.udp = listen_socket(SOCK_DGRAM, c.udp_port);
-          c.tcp = listen_socket(SOCK_STREAM, c.tcp_port);
-        }
+        if (fresh) open_sockets(c, std::move(held));
         // Every time: what somebody flushed is there again.
         used.push_back(ensure_dns_redirect(c.udp_port, c.tcp_port));
       });
@@ -180,12 +216,13 @@ struct Dns::Impl {
       throw;
     }
     close_used_later();
-    if (!fresh) return;
+    if (!fresh) return false;
     c.netns_dev = info.st_dev;
     c.netns_ino = info.st_ino;
     const std::string name = wanted.container;
     c.udp_watch = loop.watch(c.udp.get(), EPOLLIN, [this, name](std::uint32_t) { on_udp(name); });
     watch_tcp(c);
+    return true;
   }
 
   // --- what a question means ---------------------------------------------------------------
@@ -412,8 +449,14 @@ Dns::Dns(Loop& loop, Resolve resolve, Reverse reverse)
     : impl_(std::make_unique<Impl>(loop, std::move(resolve), std::move(reverse))) {}
 Dns::~Dns() = default;
 
-void Dns::attach(const DnsClient& client) {
-  impl_->attach(client);
+bool Dns::attach(const DnsClient& client, std::vector<base::Fd> held) {
+  return impl_->attach(client, std::move(held));
+}
+
+std::vector<int> Dns::sockets(const std::string& container) const {
+  const ClientDns* client = impl_->find(container);
+  if (client == nullptr) return {};
+  return {client->udp.get(), client->tcp.get()};
 }
 
 void Dns::detach(const std::string& container) {

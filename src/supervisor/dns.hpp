@@ -37,8 +37,13 @@ class Dns {
   Dns(const Dns&) = delete;
   Dns& operator=(const Dns&) = delete;
 
-  // Opens (or, after a supervisor's death, opens anew) the sockets and the redirection. Idempotent.
-  void attach(const DnsClient& client);
+  // Opens the sockets and the redirection. Idempotent. `held`: the udp and tcp socket of an earlier
+  // supervisor, which are taken over when they are of the same namespace: questions that came while
+  // nobody lived wait in them. True when the sockets are new or taken over, false when they were
+  // this process's already.
+  bool attach(const DnsClient& client, std::vector<base::Fd> held = {});
+  // Those of one container, or nothing: for somebody who keeps them while we may die.
+  [[nodiscard]] std::vector<int> sockets(const std::string& container) const;
   void detach(const std::string& container);
 
  private:

@@ -308,6 +308,7 @@ void start_keeper(KeeperStart start) {
 int keeper_main(int argc, char** argv) {
   try {
     ::prctl(PR_SET_NAME, "stack-keeper");
+    base::sys::raise_open_files();  // several a container
     return Keeper(parse_program_arguments(argc, argv)).run();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "stack-keeper: %s\n", error.what());

@@ -138,7 +138,7 @@ void Supervisor::step_endpoint(const planner::Step& step, const Done& done) {
   done({});
 }
 
-void Supervisor::attach_dns(const planner::Container& container) {
+void Supervisor::attach_dns(const planner::Container& container, std::vector<base::Fd> held) {
   if (container.network != planner::NetworkKind::Own || container.endpoints.empty()) return;
   const std::string netns = paths_.netns(container.name);
   if (dns_attached_.contains(container.name) || !netfab::is_netns(netns)) return;
@@ -146,8 +146,10 @@ void Supervisor::attach_dns(const planner::Container& container) {
   for (const planner::EndpointSpec& endpoint : container.endpoints) {
     outside = outside || !endpoint.link.gateways.empty();
   }
-  dns_->attach(
-      {.container = container.name, .netns = netns, .forward = outside, .upstream = container.dns});
+  const bool taken = dns_->attach(
+      {.container = container.name, .netns = netns, .forward = outside, .upstream = container.dns},
+      std::move(held));
+  if (taken) keeper_.hold(dns_key(container.name), dns_->sockets(container.name));
   dns_attached_.insert(container.name);
 }
 
@@ -253,8 +255,8 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
       existing->second->stop(current_->stop_timeout, std::move(done));
       return;
     case Action::Remove: {
+      if (dns_attached_.erase(name) > 0) keeper_.drop(dns_key(name));
       dns_->detach(name);
-      dns_attached_.erase(name);
       release_leases(name);
       if (existing == containers_.end()) {
         // Half-made: no record that we could have adopted.

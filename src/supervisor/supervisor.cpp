@@ -95,7 +95,7 @@ void Supervisor::adopt_all() {
     auto as_written = executor::read_state(paths_, state.name);
     if (as_written && base::is_alive(state.process)) as_written = state;
     if (!as_written) continue;
-    attach_dns(spec);
+    attach_dns(spec, std::move(inventory.held[dns_key(spec.name)]));
     const std::string name = spec.name;
     Container& container = member(spec);
     container.adopt(std::move(*as_written), std::move(inventory.held[name]), exits);
@@ -127,6 +127,8 @@ void Supervisor::new_keeper() {
   std::vector<std::pair<std::string, std::vector<int>>> held;
   for (const auto& [name, container] : containers_) {
     if (auto fds = container->held(); !fds.empty()) held.emplace_back(name, std::move(fds));
+    if (auto fds = dns_->sockets(name); !fds.empty())
+      held.emplace_back(dns_key(name), std::move(fds));
   }
   start_keeper({paths_, {}, std::move(held)});
   loop_.stop();
@@ -217,17 +219,9 @@ void Supervisor::send_event(const executor::StepEvent& event) {
   if (event.phase == Phase::Failed) base::log::error(base::cat(event.target, ": ", event.text));
   executor::StepEvent out = event;
   if (out.kind == planner::Kind::Container && out.phase == Phase::Failed && out.hint.empty()) {
-    out.hint = with_log(out.target, {}).hint;
+    out.hint = last_words(out.target);
   }
   if (control_ && current_) control_->send(current_->client, out);
-}
-
-executor::StepResult Supervisor::with_log(const std::string& container,
-                                          executor::StepResult result) const {
-  if (!base::is_directory(paths_.log_dir(container))) return result;
-  const std::string lines = LogReader::last_lines(paths_.log_dir(container), 10);
-  if (!lines.empty()) result.hint = base::cat("last lines of its log:\n", lines);
-  return result;
 }
 
 std::string Supervisor::last_words(const std::string& container) {
@@ -242,19 +236,21 @@ void Supervisor::plan_ended(bool ok) {
     return !base::exists(paths_.record(entry.first)) && !entry.second->active();
   });
   names_.invalidate();
+  bool written = false;
   try {
     // One that was cancelled or failed half-way has left something: `down` must still find it.
     if (ok && current_->plan.forget && containers_.empty()) {
       forget_intent();
     } else if (!current_->plan.empty()) {
       write_intent(current_->plan);
-      make_intent_durable();
+      written = true;
     }
   } catch (const base::Error& error) {
     answer(false, false, error.what());
     return;
   }
   answer(ok, false, {});
+  if (written) make_intent_durable();  // the command need not wait for our fork
 }
 
 void Supervisor::answer(bool ok, bool stale, const std::string& error) {
@@ -304,6 +300,7 @@ int supervisor_main(int argc, char** argv) {
     ::prctl(PR_SET_NAME, "stack-superv");
     ::signal(SIGPIPE, SIG_IGN);
     ::signal(SIGHUP, SIG_IGN);
+    base::sys::raise_open_files();  // the keeper's, unless it could not raise them
     base::Fd keeper(kKeeperSocketFd);
     ::fcntl(keeper.get(), F_SETFD, FD_CLOEXEC);
     base::Fd client(::fcntl(kFirstClientFd, F_GETFD) >= 0 ? kFirstClientFd : -1);

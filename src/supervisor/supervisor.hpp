@@ -70,7 +70,9 @@ class Supervisor final : public executor::Actuator {
   void watch_tables();
   void mend_tables_later();
   void mend_tables();
-  void attach_dns(const planner::Container& container);
+  void attach_dns(const planner::Container& container, std::vector<base::Fd> held = {});
+  // Under which the keeper holds a container's DNS sockets; no container has such a name.
+  static std::string dns_key(const std::string& container) { return "dns:" + container; }
   static bool makes_something(const planner::Plan& plan);
   void write_intent(const planner::Plan& plan);
   void forget_intent();
@@ -79,9 +81,6 @@ class Supervisor final : public executor::Actuator {
   void forget_everything();
   [[nodiscard]] const planner::Container* desired_container(const std::string& name) const;
   Container& member(const planner::Container& spec);
-  [[nodiscard]] executor::StepResult with_log(const std::string& container,
-                                              executor::StepResult result) const;
-
   base::ProjectPaths paths_;
   base::Fd lock_;
   Loop loop_;

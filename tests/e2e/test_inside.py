@@ -66,7 +66,10 @@ class Inside(harness.Case):
         self.assertEqual(sorted(self.sh("box", "ls /sys/class/net").out.split()), ["eth0", "lo"])
         self.assertEqual(self.sh("alone", "ls /sys/class/net").out.split(), ["lo"])
         self.assertEqual(self.sh("box", "cat /proc/self/cgroup | cut -d: -f3 | sort -u").out.strip(), "/")
-        self.assertNotIn("sleep", self.sh("reaped", "cat /proc/1/comm").out)
+        self.assertEqual(self.sh("reaped", "cat /proc/1/comm").out.strip(), "init")
+        reaper, _ = self.machine.init("inside-reaped-1")
+        self.assertEqual(os.readlink(f"/proc/{reaper}/exe"), "/memfd:init (deleted)")
+        self.assertEqual(os.listdir(f"/proc/{reaper}/fd"), [], "the init holds nothing open")
         # A child nobody waits for disappears under an init.
         self.sh("reaped", "sh -c '(true & exec sleep 0.1) & exit' ; sleep 0.5")
         self.assertNotIn("Z", self.sh("reaped", "cat /proc/[0-9]*/stat 2>/dev/null | cut -d' ' -f3").out)

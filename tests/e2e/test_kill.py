@@ -1,6 +1,7 @@
 """Any process of ours may die at any instruction."""
 
 import random
+import signal
 import subprocess
 import time
 
@@ -82,6 +83,26 @@ class Kill(harness.Case):
         self.check_lines()
         self.assertEqual(self.stack("exec", "-T", "web", "echo", "on").out.strip(), "on")
         self.stack("down")
+
+    def test_names_asked_while_nobody_answers(self):
+        """The keeper holds the sockets: a question waits for the next supervisor instead of being refused."""
+        m = self.machine
+        self.stack("up", "-d")
+        for _ in range(3):
+            keeper, supervisor = m.keeper("kill"), m.supervisor("kill")
+            harness.kill(keeper, signal.SIGSTOP)  # so that no other supervisor is started yet
+            harness.kill(supervisor)
+            asked = m.spawn("exec", "-T", "web", "getent", "ahostsv4", "counter", stderr=subprocess.PIPE)
+            time.sleep(0.3)
+            self.assertIsNone(asked.poll(), "refused")
+            harness.kill(keeper, signal.SIGCONT)
+            out, err = asked.communicate(timeout=30)
+            self.assertRegex(out, r"^\d+\.\d+\.\d+\.\d+ ", err)
+        # A new keeper gets them too.
+        harness.kill(m.keeper("kill"))
+        harness.wait_until(lambda: m.ours("stack-keeper", "kill") not in ([], [keeper]), "a new keeper", 10)
+        self.assertRegex(self.stack("exec", "-T", "web", "getent", "ahostsv4", "counter").out, r"^\d+\.")
+        self.stack("down", "-t", "1")
 
     def test_keeper_and_supervisor(self):
         m = self.machine

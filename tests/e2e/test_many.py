@@ -24,6 +24,17 @@ class Many(harness.Case):
         self.assertEqual(self.stack("plan", "--detailed-exitcode").code, 0)
         found = self.stack("exec", "-T", "s0", "getent", "hosts", "s99").out
         self.assertRegex(found, r"^\d+\.\d+\.\d+\.\d+\s")
+        # A small limit of open files counts when the program starts, not while a supervisor of hundreds launches it.
+        self.write("compose.yaml", "\n".join(lines) + """
+  few:
+    image: host
+    command: ["sh", "-c", "ulimit -n; exec sleep 1000"]
+    ulimits: {nofile: 64}
+    stop_grace_period: 1s
+""")
+        self.stack("up", "-d")
+        harness.wait_until(lambda: m.log_lines("few") == ["64"], "the limit in its log")
+        self.assertEqual(self.stack("exec", "-T", "s0", "sh", "-c", "ulimit -n").out.strip(), "1024")
         self.stack("down")
 
     def test_many_ports(self):

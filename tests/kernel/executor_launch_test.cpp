@@ -2,6 +2,10 @@
 #include <pty.h>
 
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
 
 #include "kernel/executor_sandbox.hpp"
 #include "netfab/netns.hpp"
@@ -276,6 +280,19 @@ TEST_F(Launch, RunsAReaper) {
   while (text.find("ready") == std::string::npos && ::read(running.output.get(), &byte, 1) == 1) {
     text += byte;
   }
+#ifdef __x86_64__
+  // A program of its own, not a fork of ours that holds our memory.
+  const std::string proc = "/proc/" + std::to_string(running.process.pid);
+  std::array<char, 64> target{};
+  for (int i = 0;
+       i < 200 && std::string_view(target.data()).find("memfd:init") == std::string::npos; ++i) {
+    ::usleep(5'000);
+    target.fill(0);
+    ASSERT_GT(::readlink((proc + "/exe").c_str(), target.data(), target.size() - 1), 0);
+  }
+  EXPECT_STREQ(target.data(), "/memfd:init (deleted)");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(proc + "/fd"), {}), 0);
+#endif
   base::send_signal(running.process.pidfd, SIGTERM);
   const std::string rest = base::sys::read_all(running.output.get(), "output");
   EXPECT_NE(rest.find("got"), std::string::npos);
