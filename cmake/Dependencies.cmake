@@ -23,6 +23,16 @@ stack_prefer_static(stack::seccomp libseccomp seccomp)
 add_library(stack::nl INTERFACE IMPORTED GLOBAL)
 target_link_libraries(stack::nl INTERFACE stack::nl_route stack::nl_core)
 
+# Of stack-image: shared, for nobody waits for its start.
+pkg_check_modules(DEP_archive REQUIRED IMPORTED_TARGET GLOBAL libarchive)
+pkg_check_modules(DEP_crypto REQUIRED IMPORTED_TARGET GLOBAL libcrypto)
+pkg_check_modules(DEP_curl REQUIRED IMPORTED_TARGET GLOBAL libcurl)
+pkg_check_modules(DEP_zlib REQUIRED IMPORTED_TARGET GLOBAL zlib)
+pkg_check_modules(DEP_zstd REQUIRED IMPORTED_TARGET GLOBAL libzstd)
+foreach(name archive crypto curl zlib zstd)
+  add_library(stack::${name} ALIAS PkgConfig::DEP_${name})
+endforeach()
+
 # Used in one source file each, header-only: no shared object to load at every start.
 find_package(spdlog REQUIRED)
 add_library(stack::spdlog INTERFACE IMPORTED GLOBAL)

@@ -64,4 +64,5 @@ apt_install() {
 }
 
 build_packages="g++ cmake ninja-build pkg-config libyaml-cpp-dev libboost-graph-dev libnl-3-dev \
-libnl-route-3-dev libspdlog-dev libcli11-dev libseccomp-dev nlohmann-json3-dev busybox ca-certificates"
+libnl-route-3-dev libspdlog-dev libcli11-dev libseccomp-dev nlohmann-json3-dev busybox ca-certificates \
+libarchive-dev libcurl4-openssl-dev libssl-dev zlib1g-dev libzstd-dev"

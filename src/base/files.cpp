@@ -166,6 +166,12 @@ void remove_tree(const std::string& path) {
   if (::rmdir(path.c_str()) != 0 && errno != ENOENT) throw_errno("rmdir", path);
 }
 
+void empty_folder(int dir, const std::string& path) {
+  struct stat info {};
+  if (::fstat(dir, &info) != 0) throw_errno("stat", path);
+  empty_dir(dir, path, info.st_dev);
+}
+
 std::optional<Fd> lock_file(const std::string& path, LockOptions options) {
   while (true) {
     Fd fd = sys::open(path, O_RDWR | O_CREAT, 0600);

@@ -37,6 +37,8 @@ void remove_file(const std::string& path);
 // Removes a tree without crossing into another file system or following links; absent is fine.
 // Refuses (throws EBUSY) at a mount point.
 void remove_tree(const std::string& path);
+// The same for everything below an open folder; `path` is for messages.
+void empty_folder(int dir, const std::string& path);
 
 // flock(2) on `path`, created when absent; nothing when `wait` is false and another holds it.
 struct LockOptions {

@@ -165,6 +165,11 @@ void add_up(CLI::App& up, Arguments& to) {
       ->allow_extra_args(false)
       ->type_name("SERVICE=N");
   add_seconds(up, "-t,--timeout", to.stop_timeout, "How long a container may take to stop");
+  add_text(up, "--pull", to.up.pull, "When to ask registries, instead of the services' pull_policy",
+           "always|missing|never|policy");
+  add_switch(up, "--quiet-pull", to.up.quiet_pull, "No progress of pulls");
+  static bool no_build = false;  // accepted because people type it
+  add_switch(up, "--no-build", no_build, "Has no effect: nothing is ever built");
   add_switch(up, "--no-color", to.logs.no_colour, "Logs without colours");
   add_switch(up, "--no-log-prefix", to.logs.no_prefix, "Logs without the container's name");
   add_switch(up, "--timestamps", to.logs.timestamps, "Logs with the time of each line");
@@ -454,6 +459,93 @@ void add_objects(CLI::App& top, Arguments& to, const std::string& noun, const st
   }
 }
 
+void add_pull(CLI::App& pull, Arguments& to) {
+  add_format(pull, "--policy", to.image.policy, {"always", "missing"})
+      ->description("missing: only those that are not here");
+  add_switch(pull, "--ignore-pull-failures", to.image.ignore_failures, "Go on with the others");
+  add_switch(pull, "--include-deps", to.image.dependencies, "Also what the services depend on");
+  add_switch(pull, "-q,--quiet", to.list.quiet, "No progress");
+  add_names(pull, to.names, "SERVICE", "Only these services");
+  add_globals(pull, to.globals, FileLetter::File);
+  pull.footer("Example:\n  stack pull --policy missing");
+}
+
+void add_push(CLI::App& push, Arguments& to) {
+  add_switch(push, "-q,--quiet", to.list.quiet, "No progress");
+  add_names(push, to.names, "SERVICE", "Only these services");
+  add_globals(push, to.globals, FileLetter::File);
+  push.footer("Example:\n  stack push web");
+}
+
+void add_images(CLI::App& images, Arguments& to) {
+  add_switch(images, "-q,--quiet", to.list.quiet, "Ids only");
+  add_format(images, "--format", to.format, {"table", "json"});
+  add_names(images, to.names, "SERVICE", "Only these services");
+  add_globals(images, to.globals, FileLetter::File);
+  images.footer("Example:\n  stack images");
+}
+
+void add_df(CLI::App& df, Arguments& to) {
+  add_format(df, "--format", to.format, {"table", "json"});
+  add_globals(df, to.globals, FileLetter::File);
+  df.footer("Example:\n  stack df");
+}
+
+// `image`: what belongs to the machine, not to a stack.
+void add_image(CLI::App& top, Arguments& to) {
+  top.require_subcommand(0, 1);
+  top.footer("Example:\n  stack image ls");
+  const auto sub = [&](const char* verb, const std::string& help,
+                       const char* example) -> CLI::App& {
+    CLI::App& made = *top.add_subcommand(verb, help);
+    made.footer(base::cat("Example:\n  stack image ", verb, *example == 0 ? "" : " ", example));
+    return made;
+  };
+  const auto operands = [&](CLI::App& each, const char* what) {
+    return each.add_option("IMAGE", to.names, what)->type_name(" ");
+  };
+  CLI::App& ls = sub("ls", "List images", "");
+  add_switch(ls, "-q,--quiet", to.list.quiet, "Ids only");
+  add_switch(ls, "--no-trunc", to.list.no_trunc, "Whole ids");
+  add_format(ls, "--format", to.format, {"table", "json"});
+  CLI::App& inspect = sub("inspect", "Show everything about them, as JSON", "redis:7");
+  operands(inspect, "Names or ids")->required();
+  CLI::App& rm = sub("rm", "Remove images; refused while in use", "redis:7");
+  add_switch(rm, "-f,--force", to.object.force, "Of one in use: take the name away");
+  operands(rm, "Names or ids")->required();
+  CLI::App& prune = sub("prune", "Remove images without a name that no stack uses", "-a -f");
+  add_switch(prune, "-a,--all", to.list.all, "Also those with a name");
+  add_switch(prune, "-f,--force", to.object.force, "Do not ask");
+  CLI::App& load = sub("load", "Load images from archives or layouts", "-i images.tar");
+  add_text(load, "-i,--input", to.image.input, "The archive", "FILE");
+  add_text(load, "--platform", to.image.platform, "Of several, this platform's", "OS/ARCH");
+  add_switch(load, "-q,--quiet", to.list.quiet, "No progress");
+  load.add_option("SOURCE", to.names, "FILE, oci:DIR, oci-archive:FILE, docker-archive:FILE")
+      ->type_name(" ");
+  CLI::App& save = sub("save", "Write images into one archive", "-o redis.tar redis:7");
+  add_text(save, "-o,--output", to.image.output, "Write to FILE instead of standard output",
+           "FILE");
+  add_format(save, "--format", to.format, {"oci-archive", "docker-archive"})
+      ->description("oci-archive also has what docker load reads");
+  operands(save, "Names or ids")->required();
+  CLI::App& verify = sub("verify", "Check that images are what they say", "");
+  add_switch(verify, "-q,--quiet", to.list.quiet, "Only the exit status");
+  add_switch(verify, "--mend", to.image.mend,
+             "Unpack again what suffered when the machine stopped");
+  operands(verify, "Names or ids; all when none is given");
+  CLI::App& pull = sub("pull", "Pull images from registries", "redis:7");
+  add_text(pull, "--platform", to.image.platform, "Another platform's than this machine's",
+           "OS/ARCH");
+  add_switch(pull, "-q,--quiet", to.list.quiet, "No progress");
+  operands(pull, "Names")->required();
+  CLI::App& push = sub("push", "Push images to registries", "localhost:5000/app:1");
+  add_switch(push, "-q,--quiet", to.list.quiet, "No progress");
+  operands(push, "Names")->required();
+  for (CLI::App* each : {&top, &ls, &inspect, &rm, &prune, &load, &save, &verify, &pull, &push}) {
+    add_globals(*each, to.globals, FileLetter::Other);
+  }
+}
+
 void add_network(CLI::App& network, Arguments& to) {
   add_objects(network, to, "network", "networks");
 }
@@ -488,9 +580,14 @@ constexpr CommandRow kCommandRows[] = {
     {"wait", "Wait until containers have ended", add_wait},
     {"top", "Show the processes of containers", add_top},
     {"reconcile", "Mend what is not as it was brought up", add_reconcile},
+    {"pull", "Pull the images of the stack's services", add_pull},
+    {"push", "Push the images of the stack's services", add_push},
+    {"images", "List the images of the stack's containers", add_images},
     {"port", "Print where a container's port is published", add_port},
     {"network", "Manage networks that belong to no stack", add_network},
     {"volume", "Manage volumes that belong to no stack", add_volume},
+    {"image", "Manage the images on this machine", add_image},
+    {"df", "Show what images, containers and volumes take", add_df},
     {"doctor", "What this kernel offers and which fall-back is in use", add_doctor},
     {"version", "Print the version", add_version},
 };
@@ -628,7 +725,7 @@ Parsed parse_arguments(const Words& words) {
     return out;
   }
   if (auto refused = refuse_extras(*leaf, command, leaf->remaining())) return *refused;
-  if (command.empty() || command == "network" || command == "volume") {
+  if (command.empty() || command == "network" || command == "volume" || command == "image") {
     out.exit = command.empty() && words.empty() ? 0 : kUsageExit;
     (words.empty() ? out.out : out.err) = leaf->help();
     return out;

@@ -29,6 +29,8 @@ struct UpArgs {
   bool force_recreate = false, no_deps = false, remove_orphans = false;
   std::optional<unsigned> wait_timeout;   // seconds
   std::map<std::string, unsigned> scale;  // service → replicas
+  std::string pull;                       // --pull: a policy for every service
+  bool quiet_pull = false;
 };
 struct DownArgs {
   bool volumes = false, remove_orphans = false;
@@ -76,6 +78,11 @@ struct ObjectArgs {  // network and volume
   bool internal = false, ipv6 = false, force = false;
 };
 
+struct ImageArgs {  // image, pull
+  std::string input, output, platform, policy;
+  bool ignore_failures = false, dependencies = false, mend = false;
+};
+
 struct Arguments {
   GlobalArgs globals;
   std::string command;                   // "up", "network create"
@@ -96,6 +103,7 @@ struct Arguments {
   ObjectArgs object;
   RemoveArgs remove;
   ReconcileArgs reconcile;
+  ImageArgs image;
 };
 
 struct Parsed {

@@ -31,5 +31,11 @@ int scale(const Context& context, const Arguments& args);
 int wait(const Context& context, const Arguments& args);
 int top(const Context& context, const Arguments& args);
 int reconcile(const Context& context, const Arguments& args);
+int image(const Context& context,
+          const Arguments& args);  // ls, inspect, rm, prune, load, save, ...
+int images(const Context& context, const Arguments& args);
+int pull(const Context& context, const Arguments& args);
+int push(const Context& context, const Arguments& args);
+int df(const Context& context, const Arguments& args);
 
 }  // namespace cli

@@ -75,6 +75,7 @@ Context Context::make(const GlobalArgs& globals) {
   out.cwd = current_directory();
   std::string root = globals.root.empty() ? value_of(out.environment, "STACK_ROOT") : globals.root;
   if (!root.empty()) root = base::absolute_path(out.cwd, root);
+  out.root = root;
   out.roots = base::Roots::from(root);
   out.out_colour = wants_colour(STDOUT_FILENO, globals.ansi);
   out.err_colour = wants_colour(STDERR_FILENO, globals.ansi);

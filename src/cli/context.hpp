@@ -17,7 +17,7 @@ namespace cli {
 struct Context {
   GlobalArgs globals;
   std::map<std::string, std::string> environment;
-  std::string cwd;
+  std::string cwd, root;  // root: what --root or STACK_ROOT said, absolute
   base::Roots roots;
   bool out_colour = false, err_colour = false;
 

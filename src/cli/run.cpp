@@ -18,18 +18,35 @@ struct Entry {
   std::string_view name;
   Command run;
 };
-constexpr std::array<Entry, 24> kCommands{{{"up", up},           {"down", down},
-                                           {"plan", plan},       {"ps", ps},
-                                           {"logs", logs},       {"exec", exec},
-                                           {"config", config},   {"ls", ls},
-                                           {"port", port},       {"version", version},
-                                           {"doctor", doctor},   {"start", start},
-                                           {"stop", stop},       {"restart", restart},
-                                           {"kill", kill},       {"pause", pause},
-                                           {"unpause", unpause}, {"rm", rm},
-                                           {"scale", scale},     {"wait", wait},
-                                           {"top", top},         {"reconcile", reconcile},
-                                           {"network", network}, {"volume", volume}}};
+constexpr std::array<Entry, 29> kCommands{{{"up", up},
+                                           {"down", down},
+                                           {"plan", plan},
+                                           {"ps", ps},
+                                           {"logs", logs},
+                                           {"exec", exec},
+                                           {"config", config},
+                                           {"ls", ls},
+                                           {"port", port},
+                                           {"version", version},
+                                           {"doctor", doctor},
+                                           {"start", start},
+                                           {"stop", stop},
+                                           {"restart", restart},
+                                           {"kill", kill},
+                                           {"pause", pause},
+                                           {"unpause", unpause},
+                                           {"rm", rm},
+                                           {"scale", scale},
+                                           {"wait", wait},
+                                           {"top", top},
+                                           {"reconcile", reconcile},
+                                           {"network", network},
+                                           {"volume", volume},
+                                           {"image", image},
+                                           {"images", images},
+                                           {"pull", pull},
+                                           {"push", push},
+                                           {"df", df}}};
 
 int dispatch(const Arguments& args) {
   const std::string first = args.command.substr(0, args.command.find(' '));

@@ -6,9 +6,11 @@
 #include "cli/apply.hpp"
 #include "cli/attach.hpp"
 #include "cli/commands.hpp"
+#include "cli/ensure_images.hpp"
 #include "cli/errors.hpp"
 #include "cli/preflight.hpp"
 #include "cli/wait_healthy.hpp"
+#include "image/store.hpp"
 
 namespace cli {
 
@@ -96,6 +98,15 @@ void adopt_if_alone(const Planned& planned, const base::ProjectPaths& paths) {
   }
 }
 
+base::Fd hold_images(const Context& context, const spec::Loaded& loaded, const Arguments& args) {
+  EnsureImages options;
+  options.pull = args.up.pull;
+  options.quiet = args.up.quiet_pull || context.globals.progress == ProgressMode::Quiet;
+  // Every service's: the plan of some looks at the networks and addresses of all.
+  ensure_images(context, loaded, options);
+  return image::Store(context.roots).lease();
+}
+
 int print_plan(const Context& context, const Arguments& args) {
   const spec::Loaded loaded = load_for(context, args);
   const base::ProjectPaths paths(context.roots, loaded.stack.name);
@@ -128,6 +139,8 @@ int up(const Context& context, const Arguments& args) {
   const spec::Loaded loaded = load_for(context, args);
   require_root("up");
   const base::ProjectPaths paths(context.roots, loaded.stack.name);
+  // Before anything is changed; and nobody removes an image until the plan has been carried out.
+  base::Fd lease = hold_images(context, loaded, args);
   Signals interrupts({SIGINT, SIGTERM});
   if (args.up.detach) interrupts.end_at(2);
   LogFollower logs(paths, {args.names,
@@ -164,6 +177,7 @@ int up(const Context& context, const Arguments& args) {
       unready =
           wait_healthy({paths, planned.desired, meant, args.up.wait_timeout, progress, interrupts});
     }
+    lease.reset();
     progress.finish();
     warn_of_orphans(context, planned.plan);
     if (interrupts.count() == 0) {

@@ -21,6 +21,17 @@ planner::ImageFacts facts_of(const image::Rootfs& rootfs) {
   out.stop_signal = rootfs.config.stop_signal;
   out.volumes = rootfs.config.volumes;
   out.labels = rootfs.config.labels;
+  if (rootfs.config.healthcheck) {
+    const image::Healthcheck& check = *rootfs.config.healthcheck;
+    spec::Healthcheck health;
+    health.test = check.test;
+    if (check.interval.count() > 0) health.interval = check.interval;
+    if (check.timeout.count() > 0) health.timeout = check.timeout;
+    if (check.start_interval.count() > 0) health.start_interval = check.start_interval;
+    health.start_period = check.start_period;
+    if (check.retries > 0) health.retries = check.retries;
+    out.healthcheck = health;
+  }
   return out;
 }
 
@@ -49,10 +60,11 @@ planner::World gather_world(const spec::Stack& stack, const base::ProjectPaths& 
   planner::World world;
   for (const auto& [name, service] : stack.services) {
     const std::string& reference = service.image.value;
-    if (world.images.contains(reference)) continue;
+    const std::string key = planner::image_key(service);
+    if (world.images.contains(key)) continue;
     try {
-      world.images.emplace(reference,
-                           facts_of(image::resolve(reference, stack.working_dir, paths.roots)));
+      world.images.emplace(key, facts_of(image::resolve(reference, stack.working_dir, paths.roots,
+                                                        {.platform = service.platform})));
     } catch (const base::Error& error) {
       fail_at(stack, service.image.place.known() ? service.image.place : service.place, error);
     }

@@ -462,7 +462,7 @@ class Desirer {
 
   const ImageFacts& image_of(const spec::Service& service) const {
     static const ImageFacts none;
-    const auto at = world_.images.find(service.image.value);
+    const auto at = world_.images.find(image_key(service));
     return at == world_.images.end() ? none : at->second;
   }
 
@@ -505,6 +505,7 @@ class Desirer {
     out.limits = service.limits;
     out.oom_score_adj = service.oom_score_adj;
     out.labels = service.labels;
+    out.labels.insert(image.labels.begin(), image.labels.end());
     desire_hosts(service, out);
     out.dns = service.dns;
     out.dns_search = service.dns_search;

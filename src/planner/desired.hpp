@@ -160,12 +160,18 @@ struct NetworkLeases {
 
 // Everything `desire` must know of the world besides the stack; gathered by the caller.
 struct World {
-  std::map<std::string, ImageFacts> images;         // by reference as written
+  std::map<std::string, ImageFacts> images;         // by image_key()
   std::map<std::string, NetworkLeases> networks;    // by full name
   std::vector<base::Cidr> routes;                   // every prefix the host routes or holds
   std::vector<base::Cidr> taken;                    // subnets of other networks of ours
   std::map<std::string, std::uint16_t> host_ports;  // "container|tcp|8080": earlier choice, kept
 };
+
+// The reference as written, with the platform when one is asked for.
+inline std::string image_key(const spec::Service& service) {
+  return service.platform.empty() ? service.image.value
+                                  : service.image.value + "#" + service.platform;
+}
 
 struct KernelNames {
   // Hashes root + kind + name: base::Roots::tag, passed in to keep this pure.

@@ -1,5 +1,6 @@
 #include "base/text.hpp"
 #include "spec/image_reference.hpp"
+#include "spec/pull_policy.hpp"
 #include "spec/resolve.hpp"
 #include "spec/units.hpp"
 
@@ -111,6 +112,11 @@ class ServiceReader {
     service_.cgroup_mode = node_.text_of("cgroup");
     service_.platform = node_.text_of("platform");
     service_.pull_policy = node_.text_of("pull_policy");
+    if (!parse_pull_policy(service_.pull_policy)) {
+      error(*node_.find("pull_policy"),
+            base::cat("\"", service_.pull_policy, "\" is no pull_policy"),
+            "always, missing, never, daily, weekly, or every_ and a duration (every_12h)");
+    }
     service_.runtime = node_.text_of("runtime");
     if (const Node* logging = node_.find("logging")) {
       service_.logging.driver = logging->text_of("driver");

@@ -89,7 +89,7 @@ const Object& service_object() {
           Field{"oom_score_adj", Type::Int}.honoured(),
           Field{"pid", Type::String}.or_null(),
           Field{"pids_limit", Type::Int}.honoured(),
-          Field{"platform", Type::String},
+          Field{"platform", Type::String}.honoured(),
           Field{"ports", Type::ObjectList}
               .honoured()
               .of(port_object)
@@ -101,7 +101,7 @@ const Object& service_object() {
           Field{"privileged", Type::Bool}.honoured(),
           Field{"profiles", Type::Strings}.honoured().unique(text_identity),
           Field{"provider", Type::Object}.of(provider_object),
-          Field{"pull_policy", Type::String}.form(check_pull_policy),
+          Field{"pull_policy", Type::String}.honoured().form(check_pull_policy),
           Field{"pull_refresh_after", Type::String},
           Field{"read_only", Type::Bool}.honoured(),
           Field{"restart", Type::String}.honoured(),

@@ -187,7 +187,8 @@ void Container::begin_launch(Done done) {
         netfab::ensure_netns(netns);
         break;
     }
-    const image::Rootfs rootfs = image::resolve(spec_.image, host_.working_dir, host_.paths.roots);
+    const image::Rootfs rootfs =
+        image::resolve(spec_.image, host_.working_dir, host_.paths.roots, {.id = spec_.image_id});
     open_streams();
     base::Fd slave;
     if (spec_.tty) {

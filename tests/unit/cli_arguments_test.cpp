@@ -145,18 +145,44 @@ INSTANTIATE_TEST_SUITE_P(
              "stack: error: --ansi: must be never|always|auto, not \"sometimes\"\n"}));
 
 TEST(Arguments, HelpOfEveryCommandHasAnExample) {
-  for (const char* line : {"",           "up",
-                           "down",       "plan",
-                           "ps",         "logs",
-                           "exec",       "config",
-                           "ls",         "port",
-                           "version",    "doctor",
-                           "network",    "network create",
-                           "network ls", "network inspect",
-                           "network rm", "network prune",
-                           "volume",     "volume create",
-                           "volume ls",  "volume inspect",
-                           "volume rm",  "volume prune"}) {
+  for (const char* line : {"",
+                           "up",
+                           "down",
+                           "plan",
+                           "ps",
+                           "logs",
+                           "exec",
+                           "config",
+                           "ls",
+                           "port",
+                           "version",
+                           "doctor",
+                           "network",
+                           "network create",
+                           "network ls",
+                           "network inspect",
+                           "network rm",
+                           "network prune",
+                           "volume",
+                           "volume create",
+                           "volume ls",
+                           "volume inspect",
+                           "volume rm",
+                           "volume prune",
+                           "pull",
+                           "push",
+                           "images",
+                           "df",
+                           "image",
+                           "image ls",
+                           "image rm",
+                           "image inspect",
+                           "image prune",
+                           "image load",
+                           "image save",
+                           "image verify",
+                           "image pull",
+                           "image push"}) {
     Words asked = words(line);
     asked.emplace_back("--help");
     const auto parsed = parse_arguments(asked);
@@ -172,6 +198,26 @@ TEST(Arguments, VersionBeforeACommandAndVolumesAfterDown) {
   EXPECT_EQ(version.exit.value_or(-1), 0);
   EXPECT_EQ(version.out, "stack version " STACK_VERSION "\n");
   EXPECT_TRUE(parse_arguments({"down", "-v"}).arguments.down.volumes);
+}
+
+TEST(Arguments, Images) {
+  const auto up = parse_arguments({"up", "--pull", "always", "--quiet-pull", "--no-build", "-d"});
+  EXPECT_FALSE(up.exit);
+  EXPECT_EQ(up.arguments.up.pull, "always");
+  EXPECT_TRUE(up.arguments.up.quiet_pull);
+  const auto load = parse_arguments({"image", "load", "-i", "a.tar", "oci:b"});
+  EXPECT_EQ(load.arguments.command, "image load");
+  EXPECT_EQ(load.arguments.image.input, "a.tar");
+  EXPECT_EQ(load.arguments.names, Words{"oci:b"});
+  const auto save = parse_arguments({"image", "save", "-o", "b.tar", "a", "b"});
+  EXPECT_EQ(save.arguments.image.output, "b.tar");
+  EXPECT_EQ(save.arguments.names, (Words{"a", "b"}));
+  const auto pull =
+      parse_arguments({"pull", "--policy", "missing", "--ignore-pull-failures", "web"});
+  EXPECT_EQ(pull.arguments.image.policy, "missing");
+  EXPECT_TRUE(pull.arguments.image.ignore_failures);
+  EXPECT_EQ(parse_arguments({"image"}).exit.value_or(-1), 1);
+  EXPECT_EQ(parse_arguments({"image", "rm"}).exit.value_or(-1), 1);
 }
 
 TEST(Arguments, NoCommandShowsHelp) {

@@ -1,0 +1,24 @@
+#include "base/error.hpp"
+#include "cli/commands.hpp"
+#include "cli/ensure_images.hpp"
+#include "cli/errors.hpp"
+
+namespace cli {
+
+// The images of the stack's services, whether they are here or not.
+int pull(const Context& context, const Arguments& args) {
+  const spec::Loaded loaded = context.load_and_warn();
+  check_services(args.names, service_names(loaded.stack), loaded.stack.name);
+  require_root("pull");
+  EnsureImages options;
+  options.quiet = args.list.quiet;
+  options.ignore_failures = args.image.ignore_failures;
+  options.pull = args.image.policy;
+  options.all = args.image.policy.empty() || args.image.policy == "always";
+  options.services =
+      args.image.dependencies ? with_dependencies(loaded.stack, args.names) : args.names;
+  ensure_images(context, loaded, options);
+  return kDone;
+}
+
+}  // namespace cli
