@@ -435,6 +435,7 @@ void add_image(CLI::App& app, Arguments& to) {
   add_switch(pull, "-q,--quiet", to.list.quiet, "No progress");
   names(pull, "Names")->required();
   CLI::App& push = sub("push", "Push images to registries", "localhost:5000/app:1");
+  add_text(push, "--as", to.image.as, "Under another name than its own", "NAME");
   add_switch(push, "-q,--quiet", to.list.quiet, "No progress");
   names(push, "Names")->required();
   for (CLI::App* each : {&top, &ls, &inspect, &rm, &prune, &load, &save, &verify, &pull, &push}) {
