@@ -89,6 +89,7 @@ bool open_tree_step(ChildProgram& program, const Step& step) {
 }
 
 bool mount_overlay(const Step& step) {
+  if (step.text != nullptr && ::chdir(step.text) != 0) return false;
   return ::mount("overlay", step.path, "overlay", MS_NODEV, step.data) == 0 &&
          ::chdir(step.path) == 0;
 }

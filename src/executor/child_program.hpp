@@ -24,7 +24,7 @@ enum class Op : std::uint8_t {
   Stdio,         // ChildProgram::stdio, tty
   MakePrivate,   // the whole mount tree
   OpenTree,      // slot, path, text = subpath or null, number = flags (kTree*)
-  MountOverlay,  // path = where, data = options
+  MountOverlay,  // path = where, data = options, text = what relative layers start from, or null
   MountLayers,   // path = where, layers: as above where the options exceed a page
   Pivot,         // path = the new root
   MountFs,       // path, text = type, data = options, number = MS_*; the target is made

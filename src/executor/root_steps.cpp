@@ -42,6 +42,17 @@ bool lies_in(const std::string& path, const std::string& folder) {
   return path == folder || base::starts_with(path, folder + "/");
 }
 
+// The folder that all lie in, two levels up (LAYERS/ID/fs); "" when they do not, or when its name
+// needed escaping.
+std::string common_folder(const std::vector<std::string>& layers) {
+  std::string out = base::parent_dir(base::parent_dir(layers.front()));
+  if (out.find('\\') != std::string::npos || out == "/") return {};
+  for (const std::string& layer : layers) {
+    if (!lies_in(layer, out)) return {};
+  }
+  return out;
+}
+
 void add_overlay(ChildProgram& program, const LaunchRequest& request) {
   const std::string data = request.paths.container_data(request.container.name);
   const std::string where = request.paths.container_run(request.container.name) + "/rootfs";
@@ -63,14 +74,26 @@ void add_overlay(ChildProgram& program, const LaunchRequest& request) {
   }
   const std::string what =
       base::cat("mount the root file system of image ", request.container.image);
-  const std::string options =
-      base::cat("lowerdir=", base::join(escaped, ":"), ",upperdir=", escape_layer(upper),
-                ",workdir=", escape_layer(work));
-  const bool fits = options.size() + 1 < static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  Step& mount = program.add(fits ? Op::MountOverlay : Op::MountLayers, what);
+  const auto options = [&](const std::vector<std::string>& layers) {
+    return base::cat("lowerdir=", base::join(layers, ":"), ",upperdir=", escape_layer(upper),
+                     ",workdir=", escape_layer(work));
+  };
+  const auto fits = [](const std::string& text) {
+    return text.size() + 1 < static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  };
+  std::string text = options(escaped);
+  const std::string folder = common_folder(escaped);
+  const bool relative = !fits(text) && !folder.empty();
+  if (relative) {
+    // Layers of the store, written shorter: only from 6.8 on can each be given by itself.
+    for (std::string& layer : escaped) layer.erase(0, folder.size() + 1);
+    text = options(escaped);
+  }
+  Step& mount = program.add(fits(text) ? Op::MountOverlay : Op::MountLayers, what);
   mount.path = program.arena.keep(where);
-  if (fits) {
-    mount.data = program.arena.keep(options);
+  if (fits(text)) {
+    mount.data = program.arena.keep(text);
+    if (relative) mount.text = program.arena.keep(folder);
   } else {
     program.layers = program.arena.keep_all(request.rootfs.lower);
     program.upper = program.arena.keep(upper);
