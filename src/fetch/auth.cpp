@@ -166,13 +166,14 @@ void Authenticator::send(const TokenRequest& request) {
     body->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return true;
   };
-  callbacks.on_done = [this, request, body](HttpOutcome outcome) {
-    answered(request, std::move(outcome), *body);
+  callbacks.on_done = [this, request, body](const HttpOutcome& outcome) {
+    answered(request, outcome, *body);
   };
   loop_.start(std::move(http), std::move(callbacks));
 }
 
-void Authenticator::answered(TokenRequest request, HttpOutcome outcome, const std::string& body) {
+void Authenticator::answered(TokenRequest request, const HttpOutcome& outcome,
+                             const std::string& body) {
   const std::string server = "the token server " + request.realm.shown();
   const unsigned status = outcome.response.status;
   const bool broken = outcome.failure && outcome.failure->kind != HttpFailure::Kind::Refused &&

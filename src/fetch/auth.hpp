@@ -54,7 +54,7 @@ class Authenticator {
   void ask_token(const Url& registry, const Challenge& challenge, const std::string& wanted,
                  Answer then);
   void send(const TokenRequest& request);
-  void answered(TokenRequest request, HttpOutcome outcome, const std::string& body);
+  void answered(TokenRequest request, const HttpOutcome& outcome, const std::string& body);
   std::string take_token(const TokenRequest& request, const std::string& body);
   void tell(const std::string& scope, const std::string& refusal);
 

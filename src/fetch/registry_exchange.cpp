@@ -171,11 +171,11 @@ void Connection::start(const Shared& running) {
     return true;
   };
   callbacks.on_sent = call.on_sent;
-  callbacks.on_done = [this, running](HttpOutcome outcome) { done(running, std::move(outcome)); };
+  callbacks.on_done = [this, running](const HttpOutcome& outcome) { done(running, outcome); };
   loop_.start(std::move(request), std::move(callbacks));
 }
 
-void Connection::done(const Shared& running, HttpOutcome outcome) {
+void Connection::done(const Shared& running, const HttpOutcome& outcome) {
   try {
     if (outcome.thrown) std::rethrow_exception(outcome.thrown);
     const bool told = running->response.status != 0 && !running->accepted;

@@ -106,7 +106,7 @@ class Connection {
   [[nodiscard]] Url origin() const;
   void begin(const Shared& running);
   void start(const Shared& running);
-  void done(const Shared& running, HttpOutcome outcome);
+  void done(const Shared& running, const HttpOutcome& outcome);
   void broke(const Shared& running, const HttpFailure& failure);
   void answered(const Shared& running);
   void redirected(const Shared& running);
