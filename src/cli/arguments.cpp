@@ -539,6 +539,7 @@ void add_image(CLI::App& top, Arguments& to) {
   add_switch(pull, "-q,--quiet", to.list.quiet, "No progress");
   operands(pull, "Names")->required();
   CLI::App& push = sub("push", "Push images to registries", "localhost:5000/app:1");
+  add_text(push, "--as", to.image.as, "Under another name than its own", "NAME");
   add_switch(push, "-q,--quiet", to.list.quiet, "No progress");
   operands(push, "Names")->required();
   for (CLI::App* each : {&top, &ls, &inspect, &rm, &prune, &load, &save, &verify, &pull, &push}) {

@@ -79,7 +79,7 @@ struct ObjectArgs {  // network and volume
 };
 
 struct ImageArgs {  // image, pull
-  std::string input, output, platform, policy;
+  std::string input, output, platform, policy, as;
   bool ignore_failures = false, dependencies = false, mend = false;
 };
 

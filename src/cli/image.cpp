@@ -192,6 +192,7 @@ int transfer(const Context& context, const Arguments& args, const char* verb) {
   require_root(base::cat("image ", verb));
   std::vector<std::string> words = {verb};
   add_word(words, "--platform", args.image.platform);
+  add_word(words, "--as", args.image.as);
   words.emplace_back("--");
   for (const std::string& name : args.names)
     words.push_back(image::parse_reference(name, context.cwd).name());
