@@ -14,9 +14,9 @@ namespace {
 
 constexpr auto kInterval = std::chrono::milliseconds(100);
 
-std::string safe_dump(const nlohmann::json& json) {
+std::string safe_dump(const nlohmann::json& value) {
   // Texts may quote hostile bytes: what is not UTF-8 is replaced.
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace

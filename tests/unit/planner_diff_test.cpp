@@ -31,10 +31,10 @@ StackBuilder shop() {
 
 // "container/shop-db-1 replace", one a step.
 Texts steps_of(const Plan& plan) {
-  static const char* const actions[] = {"create", "start", "update", "replace", "stop", "remove"};
   Texts out;
   for (const Step& step : plan.steps) {
-    out.push_back(base::cat(step.id, " ", actions[static_cast<int>(step.action)]));
+    const std::string text = describe(step);  // "container shop-db-1 replace"
+    out.push_back(base::cat(step.id, text.substr(text.rfind(' '))));
   }
   return out;
 }
@@ -360,6 +360,79 @@ TEST(Stop, RunningOnesInReverseOrder) {
   EXPECT_EQ(steps_of(plan_stop(desired, actual)),
             (Texts{"container/shop-web-2 stop", "container/shop-db-1 stop"}));
   EXPECT_EQ(steps_of(plan_stop(desired, actual, {"db"})), Texts{"container/shop-db-1 stop"});
+}
+
+TEST(Lifecycle, StartsWhatIsThereInOrderAndCreatesNothing) {
+  const DesiredState desired = shop().desire();
+  ActualState actual = running(desired);
+  EXPECT_EQ(steps_of(plan_start(desired, actual)), Texts{});
+  for (auto& container : actual.containers) {
+    if (container.name != "shop-web-1") container.status = ContainerStatus::Exited;
+  }
+  std::erase_if(actual.containers, [](const auto& c) { return c.name == "shop-web-2"; });
+  const Plan plan = plan_start(desired, actual);
+  EXPECT_EQ(steps_of(plan), Texts{"container/shop-db-1 start"});
+  EXPECT_EQ(plan.ports.size(), 2U) << "ports of what is not there stay wished for";
+}
+
+TEST(Lifecycle, RestartsDependenciesFirst) {
+  const DesiredState desired = shop().desire();
+  const ActualState actual = running(desired);
+  const Plan plan = plan_lifecycle(desired, actual, {Action::Restart, {}, 0});
+  ASSERT_EQ(plan.steps.size(), 3U);
+  EXPECT_EQ(plan.steps[0].id, "container/shop-db-1");
+  EXPECT_EQ(plan.step("container/shop-web-2")->after, Texts{"container/shop-db-1"});
+  EXPECT_EQ(steps_of(plan_lifecycle(desired, actual, {Action::Restart, {"web"}, 0})),
+            (Texts{"container/shop-web-2 restart", "container/shop-web-1 restart"}));
+}
+
+TEST(Lifecycle, OnlyWhatTheActionCanBeDoneTo) {
+  const DesiredState desired = shop().desire();
+  ActualState actual = running(desired);
+  for (auto& container : actual.containers) {
+    if (container.name == "shop-web-1") container.status = ContainerStatus::Exited;
+    if (container.name == "shop-web-2") container.status = ContainerStatus::Paused;
+  }
+  const auto steps = [&](Action action) {
+    return steps_of(plan_lifecycle(desired, actual, {action, {}, 15}));
+  };
+  EXPECT_EQ(steps(Action::Pause), Texts{"container/shop-db-1 pause"});
+  EXPECT_EQ(steps(Action::Unpause), Texts{"container/shop-web-2 unpause"});
+  EXPECT_EQ(steps(Action::Signal),
+            (Texts{"container/shop-db-1 signal", "container/shop-web-2 signal"}));
+}
+
+TEST(Reconcile, LeavesEndedWhatIsToStayEnded) {
+  StackBuilder build = shop();
+  build.service("web").restart.mode = spec::RestartMode::UnlessStopped;
+  build.service("db").restart.mode = spec::RestartMode::No;
+  const DesiredState desired = build.desire();
+  ActualState actual = running(desired);
+  for (auto& container : actual.containers) {
+    container.status = ContainerStatus::Exited;
+    container.exit.known = true;
+    container.stopped_by_user = container.name == "shop-web-2";
+  }
+  EXPECT_EQ(steps_of(plan_reconcile(desired, actual)), Texts{"container/shop-web-1 start"});
+  actual = ActualState{};
+  EXPECT_EQ(plan_reconcile(desired, actual).steps.size(), diff(desired, actual).steps.size())
+      << "after a reboot everything comes back";
+}
+
+TEST(Down, RemovesOnlyWhatHasEnded) {
+  const DesiredState desired = shop().desire();
+  ActualState actual = running(desired);
+  for (auto& container : actual.containers) {
+    if (container.name == "shop-web-1") container.status = ContainerStatus::Exited;
+  }
+  DownOptions options;
+  options.only_stopped = true;
+  const Plan plan = plan_down(desired, actual, options);
+  EXPECT_EQ(steps_of(plan), (Texts{"container/shop-web-1 remove", "ports/shop update",
+                                   "endpoint/shop-web-1/shop_back remove",
+                                   "endpoint/shop-web-1/shop_default remove"}));
+  EXPECT_FALSE(plan.forget);
+  ASSERT_EQ(plan.ports.size(), 1U);
 }
 
 // ---- plans as data
