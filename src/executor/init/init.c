@@ -40,7 +40,8 @@ static _Noreturn void end(int status) {
 
 /* `stack`: argc, then the pointers of argv, as the kernel lays them (man 2 execve, the ABI's start of a process). */
 _Noreturn void begin(const long* stack) {
-  const char* digit = stack[0] > 1 ? (const char*)stack[2] : "";
+  const char* const* argv = (const char* const*)(stack + 1);
+  const char* digit = stack[0] > 1 ? argv[1] : "";
   long payload = 0;
   for (; *digit >= '0' && *digit <= '9'; ++digit) payload = payload * 10 + (*digit - '0');
   call4(__NR_prctl, kSetName, (long)"init", 0, 0);
