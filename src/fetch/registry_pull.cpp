@@ -195,6 +195,7 @@ int pull(const Options& options) {
   const bool forgiving = option(options, "ignore-pull-failures") == "true";
   StoreWriter writer(options.roots);
   int status = 0;
+  bool fetched = false;
   for (const std::string& name : options.names) {
     try {
       image::Reference reference = image::parse_reference(name, options.working_dir);
@@ -202,13 +203,14 @@ int pull(const Options& options) {
         throw base::Error(base::cat("image ", name, " comes from no registry"), "stack image load");
       }
       Pull(options, config, writer, std::move(reference)).run(*policy);
+      fetched = true;
     } catch (const base::Error& error) {
       options.progress->error(
           base::Error(base::cat("pull ", name, ": ", error.what()), error.hint()));
       if (!forgiving) status = 1;
     }
   }
-  make_durable_in_background(options.roots);
+  if (fetched) make_durable_in_background(options.roots);
   return status;
 }
 
