@@ -94,7 +94,7 @@ class Image(harness.Case):
         self.write("compose.yaml", FILE.replace("oci:./layout:one", "localhost:1/nobody/nothing:7\n    pull_policy: never"))
         self.assert_fails("up", "-d", match="compose.yaml:5:12: error: image localhost:1/.* pull_policy is never")
         self.write("compose.yaml", FILE + "    pull_policy: sometimes\n")
-        self.assert_fails("config", match='compose.yaml:6:18: error: .*"sometimes" is no pull_policy')
+        self.assert_fails("config", match='compose.yaml:6:18: error: .*pull_policy: .sometimes. is not known')
 
     def test_same_by_every_road(self):
         images.need("skopeo", "umoci")
