@@ -178,9 +178,16 @@ std::string Reference::name() const {
 
 std::string Reference::familiar() const {
   std::string out = name();
+  if (!is_registry()) return out;
+  // Not where the short form would mean something else: docker.io/library/oci:1 is no layout, and
+  // docker.io/a.b/c is not on the registry a.b.
   for (const char* prefix : {"docker.io/library/", "docker.io/"}) {
-    if (is_registry() && base::starts_with(out, prefix)) {
-      return out.substr(std::string_view(prefix).size());
+    if (!base::starts_with(out, prefix)) continue;
+    std::string shorter = out.substr(std::string_view(prefix).size());
+    try {
+      if (parse_reference(shorter).name() == out) return shorter;
+    } catch (const base::Error&) {
+      // Means nothing at all.
     }
   }
   return out;

@@ -19,6 +19,9 @@ TEST(Reference, HasDockersDefaults) {
   const std::string digest = "sha256:" + kHex;
   for (const Case& c : std::vector<Case>{
            {"redis", "docker.io/library/redis:latest", "redis:latest"},
+           {"library/oci", "docker.io/library/oci:latest",
+            "library/oci:latest"},  // oci:latest is a layout
+           {"docker.io/a.b/c:1", "docker.io/a.b/c:1", "docker.io/a.b/c:1"},
            {"redis:7", "docker.io/library/redis:7", "redis:7"},
            {"grafana/loki:2.9", "docker.io/grafana/loki:2.9", "grafana/loki:2.9"},
            {"docker.io/redis", "docker.io/library/redis:latest", "redis:latest"},
