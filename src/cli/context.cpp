@@ -173,12 +173,12 @@ Recorded look_up(const Context& context) {
   auto intent = executor::recorded_intent(paths);
   auto actual = executor::observe(paths);
   // Between a container's death and the record of it lie some milliseconds in which nobody knows
-  // its exit code yet; a supervisor that lives is about to tell.
+  // its exit code yet; a keeper that lives is about to tell, with or without a supervisor.
   const auto untold = [](const planner::ActualContainer& container) {
     return container.status == planner::ContainerStatus::Exited && !container.exit.known &&
            container.exit.finished_at == std::chrono::system_clock::time_point{};
   };
-  for (int round = 0; round < 25 && actual.supervisor_alive; ++round) {
+  for (int round = 0; round < 25; ++round) {
     if (std::none_of(actual.containers.begin(), actual.containers.end(), untold)) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     actual = executor::observe(paths);

@@ -116,6 +116,12 @@ std::string range_text(unsigned first, unsigned last) {
   return first == last ? std::to_string(first) : base::cat(first, "-", last);
 }
 
+// For programs: never 0 for an end that nobody saw, which a script would take for a success.
+int exit_code(const planner::ActualContainer& container) {
+  const bool unseen = container.status == ContainerStatus::Exited && !container.exit.known;
+  return unseen ? -1 : container.exit.code;
+}
+
 }  // namespace
 
 std::string host_side(const netfab::PublishedPort& port) {
@@ -201,7 +207,7 @@ std::string ps_json(const PsRow& row, const std::string& project, Clock::time_po
            {"State", state_word(actual.status)},
            {"Status", status_text(actual, now)},
            {"Health", health_word(actual.health)},
-           {"ExitCode", actual.exit.code},
+           {"ExitCode", exit_code(actual)},
            {"ExitCodeKnown", runs || actual.exit.known},
            {"OOMKilled", actual.exit.oom_killed},
            {"Restarts", actual.restarts},

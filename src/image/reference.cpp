@@ -185,7 +185,8 @@ std::string Reference::familiar() const {
     if (!base::starts_with(out, prefix)) continue;
     std::string shorter = out.substr(std::string_view(prefix).size());
     try {
-      if (parse_reference(shorter).name() == out) return shorter;
+      const Reference again = parse_reference(shorter);
+      if (again.is_registry() && again.repository_name() == repository_name()) return shorter;
     } catch (const base::Error&) {
       // Means nothing at all.
     }

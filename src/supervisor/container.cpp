@@ -30,6 +30,9 @@ using Clock = std::chrono::system_clock;
 namespace {
 
 constexpr int kPipeSize = 1 << 20;
+// How often, 30 ms apart, the keeper's word on an end is waited for; less where it may be a keeper
+// that is not the parent and has nothing to say.
+constexpr unsigned kExitAttempts = 100, kExitAttemptsAdopted = 20;
 
 // A FIFO opened for reading and writing: whoever has it keeps it alive, and a container that has it
 // so as its stdout never meets a pipe without a reader, even with supervisor and keeper both dead.
@@ -268,7 +271,7 @@ void Container::on_gone() {
     ended(executor::exit_state(*record));
     return;
   }
-  if (++exit_attempts_ > 100) {
+  if (++exit_attempts_ > kExitAttempts) {
     base::log::warn(base::cat(spec_.name, ": ended, nobody saw how"));
     planner::ExitState unknown;
     unknown.finished_at = Clock::now();
@@ -552,13 +555,15 @@ void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held
     return;
   }
   if (!was_running) return;
-  planner::ExitState exit;
-  exit.finished_at = Clock::now();
-  for (const executor::ExitRecord& record : exits) {
-    if (record.process == state_.process) exit = executor::exit_state(record);
-  }
   state_.status = ContainerStatus::Running;  // ended() is the step from running to what follows
-  ended(exit);
+  for (const executor::ExitRecord& record : exits) {
+    if (record.process != state_.process) continue;
+    ended(executor::exit_state(record));
+    return;
+  }
+  // It may have ended just now: the keeper has yet to reap it and say how.
+  exit_attempts_ = kExitAttempts - kExitAttemptsAdopted;
+  on_gone();
 }
 
 }  // namespace supervisor

@@ -118,6 +118,7 @@ class Kill(harness.Case):
             self.assertIn("kill-web-1", [row["Name"] for row in m.ps()], "ps needs nobody alive")
             self.stack("up", "-d")
             self.assertNotEqual(m.keeper("kill"), keeper)
+            time.sleep(0.5)  # requests between the kills too
         self.assertEqual(m.inits(*inits), inits, "no container was restarted")
         got = load.finish()
         self.assertGreater(got["sent"], 20)
