@@ -102,7 +102,8 @@ void write_in_place(const std::string& path, const std::string& text) {
   const auto old = base::try_read_file(path);
   if (old == text) return;
   if (!old) {
-    // Nobody reads it yet; one that was left half-written is mended by the next start, like any other.
+    // Nobody reads it yet; one that was left half-written is mended by the next start, like any
+    // other.
     const base::Fd fd = base::sys::open(path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0644);
     if (::fchmod(fd.get(), 0644) != 0) base::throw_errno("chmod", path);
     base::sys::write_all(fd.get(), text, path);
