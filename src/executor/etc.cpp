@@ -1,5 +1,6 @@
 // The three files of /etc that are the container's own.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
