@@ -1,4 +1,5 @@
-// Any bytes as the value of `image:` in a stack file: a fault is a text of one line, or there is none.
+// Any bytes as the value of `image:` in a stack file: a fault is a text of one line, or there is
+// none.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
