@@ -1,6 +1,5 @@
-// start, stop, restart, kill, pause, unpause, rm, scale, reconcile: a plan made from the recorded
-// intent, carried out by the supervisor. They differ in the plan and in what is said when there is
-// nothing.
+// start, stop, restart, kill, pause, unpause, rm: a plan made from the recorded intent, carried out
+// by the supervisor. They differ in the plan and in what is said when there is nothing.
 #include <unistd.h>
 
 #include <algorithm>
@@ -127,7 +126,8 @@ int unpause(const Context& context, const Arguments& args) {
 int rm(const Context& context, const Arguments& args) {
   Recorded recorded = look_up_checked(context, args);
   planner::DownOptions options;
-  options.services = args.names;
+  // By name even when all are meant: networks stay, which is what sets `rm` apart from `down`.
+  options.services = args.names.empty() ? service_names(recorded) : args.names;
   options.only_stopped = !args.remove.stop;
   const planner::Plan first = planner::plan_down(intent_of(recorded), recorded.actual, options);
   if (first.empty()) {

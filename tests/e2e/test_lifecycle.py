@@ -128,6 +128,9 @@ class Lifecycle(harness.Case):
         self.assertEqual(sorted(row["Name"] for row in m.ps()), ["life-db-1", "life-db-2", "life-db-3"])
         self.stack("scale", "db=1")
         self.assertEqual([row["Name"] for row in m.ps()], ["life-db-1"])
+        shown = self.stack("rm", "-fs").err
+        self.assertIn("life-db-1", shown)
+        self.assertNotIn("Network", shown, "networks stay")
         self.stack("down", "-t", "1")
 
     def test_wait_and_top(self):
