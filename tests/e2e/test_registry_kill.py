@@ -51,7 +51,7 @@ class Killed(RegistryCase):
         began = time.monotonic()
         self.pull(self.ref)
         whole = time.monotonic() - began
-        shutil.rmtree(images)
+        self.forget(images)
         chance = random.Random()
         kills = rounds = with_partial = with_layers = with_name = 0
         while kills < KILLS:
