@@ -20,7 +20,7 @@
 #include "executor/devices.hpp"
 #include "image/rootfs.hpp"
 #include "netfab/netns.hpp"
-#include "supervisor/restart.hpp"
+#include "planner/restart.hpp"
 
 namespace supervisor {
 
@@ -310,9 +310,10 @@ void Container::ended(const planner::ExitState& exit) {
   const base::Duration ran = base::sys::monotonic_now() - started_mono_;
   if (ran >= std::chrono::seconds(10)) recent_restarts_ = 0;
   const bool stopping = !stop_done_.empty();
-  const auto delay = stopping ? std::nullopt
-                              : restart_delay(spec_.restart, {state_.exit, ran, recent_restarts_,
-                                                              state_.stopped_by_user});
+  const auto delay =
+      stopping ? std::nullopt
+               : planner::restart_delay(
+                     spec_.restart, {state_.exit, ran, recent_restarts_, state_.stopped_by_user});
   if (delay) {
     state_.status = ContainerStatus::Restarting;
     ++recent_restarts_;
