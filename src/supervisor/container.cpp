@@ -83,16 +83,31 @@ void Container::save() {
   }
 }
 
+void Container::make_files() {
+  host_.logs.detach(spec_.name);
+  throw_away_data();
+  state_.created_at = Clock::now();
+  state_.restarts = 0;
+  recent_restarts_ = 0;
+  executor::make_container_dirs(spec_, host_.paths);
+  executor::write_etc(spec_, host_.paths, {});
+  base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
+}
+
+void Container::prepare(Done done) {
+  try {
+    make_files();
+    state_.stopped_by_user = true;  // `reconcile` leaves it so
+    executor::write_state(host_.paths, state_);
+    done({});
+  } catch (const base::Error& error) {
+    done(failure(error));
+  }
+}
+
 void Container::create(Done done) {
   try {
-    host_.logs.detach(spec_.name);
-    throw_away_data();
-    state_.created_at = Clock::now();
-    state_.restarts = 0;
-    recent_restarts_ = 0;
-    executor::make_container_dirs(spec_, host_.paths);
-    executor::write_etc(spec_, host_.paths, {});
-    base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
+    make_files();
   } catch (const base::Error& error) {
     done(failure(error));
     return;
@@ -517,7 +532,8 @@ executor::StepResult Container::update(planner::Container spec) {
 void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held,
                       const std::vector<executor::ExitRecord>& exits) {
   state_ = std::move(state);
-  const bool was_running = running() || state_.status == ContainerStatus::Created;
+  const bool was_running =
+      running() || (state_.status == ContainerStatus::Created && state_.process.pid > 0);
   // In the order of held(): out, then err and stdin where there are.
   if (!held.empty()) out_ = std::move(held[0]);
   if (held.size() > 1 && !spec_.tty) err_ = std::move(held[1]);
