@@ -20,7 +20,7 @@
 #include "executor/devices.hpp"
 #include "image/rootfs.hpp"
 #include "netfab/netns.hpp"
-#include "supervisor/restart.hpp"
+#include "planner/restart.hpp"
 
 namespace supervisor {
 
@@ -83,16 +83,31 @@ void Container::save() {
   }
 }
 
+void Container::make_files() {
+  host_.logs.detach(spec_.name);
+  throw_away_data();
+  state_.created_at = Clock::now();
+  state_.restarts = 0;
+  recent_restarts_ = 0;
+  executor::make_container_dirs(spec_, host_.paths);
+  executor::write_etc(spec_, host_.paths, {});
+  base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
+}
+
+void Container::prepare(Done done) {
+  try {
+    make_files();
+    state_.stopped_by_user = true;  // `reconcile` leaves it so
+    executor::write_state(host_.paths, state_);
+    done({});
+  } catch (const base::Error& error) {
+    done(failure(error));
+  }
+}
+
 void Container::create(Done done) {
   try {
-    host_.logs.detach(spec_.name);
-    throw_away_data();
-    state_.created_at = Clock::now();
-    state_.restarts = 0;
-    recent_restarts_ = 0;
-    executor::make_container_dirs(spec_, host_.paths);
-    executor::write_etc(spec_, host_.paths, {});
-    base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
+    make_files();
   } catch (const base::Error& error) {
     done(failure(error));
     return;
@@ -310,9 +325,10 @@ void Container::ended(const planner::ExitState& exit) {
   const base::Duration ran = base::sys::monotonic_now() - started_mono_;
   if (ran >= std::chrono::seconds(10)) recent_restarts_ = 0;
   const bool stopping = !stop_done_.empty();
-  const auto delay = stopping ? std::nullopt
-                              : restart_delay(spec_.restart, {state_.exit, ran, recent_restarts_,
-                                                              state_.stopped_by_user});
+  const auto delay =
+      stopping ? std::nullopt
+               : planner::restart_delay(
+                     spec_.restart, {state_.exit, ran, recent_restarts_, state_.stopped_by_user});
   if (delay) {
     state_.status = ContainerStatus::Restarting;
     ++recent_restarts_;
@@ -516,7 +532,8 @@ executor::StepResult Container::update(planner::Container spec) {
 void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held,
                       const std::vector<executor::ExitRecord>& exits) {
   state_ = std::move(state);
-  const bool was_running = running() || state_.status == ContainerStatus::Created;
+  const bool was_running =
+      running() || (state_.status == ContainerStatus::Created && state_.process.pid > 0);
   // In the order of held(): out, then err and stdin where there are.
   if (!held.empty()) out_ = std::move(held[0]);
   if (held.size() > 1 && !spec_.tty) err_ = std::move(held[1]);
