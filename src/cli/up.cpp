@@ -108,7 +108,9 @@ base::Fd hold_images(const Context& context, const spec::Loaded& loaded, const A
   EnsureImages options;
   options.pull = args.up.pull;
   options.quiet = args.up.quiet_pull || context.globals.progress == ProgressMode::Quiet;
-  // Every service's: the plan of some looks at the networks and addresses of all.
+  options.services = args.up.no_deps || args.names.empty()
+                         ? args.names
+                         : with_dependencies(loaded.stack, args.names);
   ensure_images(context, loaded, options);
   return image::Store(context.roots).lease();
 }
