@@ -4,8 +4,8 @@
 
 #include "base/sys.hpp"
 #include "executor/observe.hpp"
+#include "planner/restart.hpp"
 #include "supervisor/log_reader.hpp"
-#include "supervisor/restart.hpp"
 
 namespace cli {
 
@@ -17,8 +17,7 @@ namespace {
 // It has ended, and the supervisor has not come to it yet. One that it gives up says so in `error`.
 bool will_restart(const spec::RestartPolicy& policy, const planner::ActualContainer& actual) {
   return actual.error.empty() &&
-         supervisor::restart_delay(policy,
-                                   {actual.exit, {}, actual.restarts, actual.stopped_by_user});
+         planner::restart_delay(policy, {actual.exit, {}, actual.restarts, actual.stopped_by_user});
 }
 
 }  // namespace

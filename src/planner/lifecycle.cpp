@@ -2,6 +2,7 @@
 // are there already. Each works from the recorded intent, never from a stack file.
 #include "base/text.hpp"
 #include "planner/plan.hpp"
+#include "planner/restart.hpp"
 #include "planner/steps.hpp"
 #include "planner/teardown.hpp"
 
@@ -51,23 +52,6 @@ const char* why(Action action) {
       break;
   }
   return "was asked for";
-}
-
-// A container that ended by itself and is to stay so: by its policy, or because somebody stopped
-// it.
-bool stays_ended(const Container& wanted, const ActualContainer& found) {
-  if (found.status != ContainerStatus::Exited) return false;
-  if (found.stopped_by_user) return true;
-  switch (wanted.restart.mode) {
-    case spec::RestartMode::No:
-      return true;
-    case spec::RestartMode::OnFailure:
-      return found.exit.known && found.exit.code == 0;
-    case spec::RestartMode::Always:
-    case spec::RestartMode::UnlessStopped:
-      break;
-  }
-  return false;
 }
 
 // These commands work from the intent: what is in no service of it is no news to anybody.
@@ -157,7 +141,8 @@ Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual) {
   options.recorded = &recorded;
   for (const Container& container : recorded.containers) {
     const ActualContainer* found = actual.container(container.name);
-    if (found != nullptr && stays_ended(container, *found)) options.leave.push_back(container.name);
+    if (found != nullptr && stays_ended(container.restart, *found))
+      options.leave.push_back(container.name);
   }
   return without_orphans(diff(recorded, actual, options));
 }

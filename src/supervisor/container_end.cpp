@@ -7,8 +7,8 @@
 #include "base/log.hpp"
 #include "base/sys.hpp"
 #include "executor/cgroup.hpp"
+#include "planner/restart.hpp"
 #include "supervisor/container_parts.hpp"
-#include "supervisor/restart.hpp"
 
 namespace supervisor {
 
@@ -72,9 +72,10 @@ void Container::ended(const planner::ExitState& exit) {
   const base::Duration ran = base::sys::monotonic_now() - started_mono_;
   if (ran >= std::chrono::seconds(10)) recent_restarts_ = 0;
   const bool stopping = !stop_done_.empty();
-  const auto delay = stopping ? std::nullopt
-                              : restart_delay(spec_.restart, {state_.exit, ran, recent_restarts_,
-                                                              state_.stopped_by_user});
+  const auto delay =
+      stopping ? std::nullopt
+               : planner::restart_delay(
+                     spec_.restart, {state_.exit, ran, recent_restarts_, state_.stopped_by_user});
   if (delay) {
     state_.status = ContainerStatus::Restarting;
     ++recent_restarts_;

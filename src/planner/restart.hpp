@@ -1,4 +1,5 @@
-// Restart policy: whether and when a container that ended is started again. Pure.
+// Restart policy: whether and when a container that ended is started again. The supervisor acts by
+// it, `reconcile` plans by it, `up --wait` judges by it. Pure; must not know how one is started.
 #pragma once
 
 #include <optional>
@@ -6,10 +7,10 @@
 #include "planner/actual.hpp"
 #include "spec/stack.hpp"
 
-namespace supervisor {
+namespace planner {
 
 struct EndFacts {
-  planner::ExitState exit;
+  ExitState exit;
   base::Duration ran{0};
   unsigned restarts = 0;  // since it last ran long enough
   bool stopped_by_user = false;
@@ -19,4 +20,7 @@ struct EndFacts {
 std::optional<base::Duration> restart_delay(const spec::RestartPolicy& policy,
                                             const EndFacts& facts);
 
-}  // namespace supervisor
+// A container that has ended and is to stay so: by its policy, or because somebody stopped it.
+bool stays_ended(const spec::RestartPolicy& policy, const ActualContainer& found);
+
+}  // namespace planner

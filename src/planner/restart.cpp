@@ -1,8 +1,8 @@
-#include "supervisor/restart.hpp"
+#include "planner/restart.hpp"
 
 #include <algorithm>
 
-namespace supervisor {
+namespace planner {
 
 std::optional<base::Duration> restart_delay(const spec::RestartPolicy& policy,
                                             const EndFacts& facts) {
@@ -25,4 +25,9 @@ std::optional<base::Duration> restart_delay(const spec::RestartPolicy& policy,
   return std::min<base::Duration>(delay, std::chrono::minutes(1));
 }
 
-}  // namespace supervisor
+bool stays_ended(const spec::RestartPolicy& policy, const ActualContainer& found) {
+  return found.status == ContainerStatus::Exited &&
+         !restart_delay(policy, {found.exit, {}, found.restarts, found.stopped_by_user});
+}
+
+}  // namespace planner
