@@ -47,7 +47,7 @@ constexpr std::array kAllowed = {
     "exit_group",   "gettid",     "tgkill"};
 
 // Only in programs built for finding mistakes: the sanitizer's own shadow takes terabytes of
-// addresses, and its runtime yields and asks for limits and signal stacks.
+// addresses, and its runtime yields, asks for limits and signal stacks, and tries memory by pipes.
 #if defined(__SANITIZE_ADDRESS__)
 #define STACK_SANITIZED 1
 #elif defined(__has_feature)
@@ -57,7 +57,8 @@ constexpr std::array kAllowed = {
 #endif
 #ifdef STACK_SANITIZED
 constexpr bool kBoundAddresses = false;
-constexpr std::array kRuntimeAllowed = {"sched_yield", "sigaltstack", "prlimit64", "readlink"};
+constexpr std::array kRuntimeAllowed = {"sched_yield", "sigaltstack", "prlimit64",
+                                        "readlink",    "pipe",        "pipe2"};
 #else
 constexpr bool kBoundAddresses = true;
 constexpr std::array<const char*, 0> kRuntimeAllowed = {};
