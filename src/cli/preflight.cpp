@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "executor/look.hpp"
 #include "executor/world.hpp"
 #include "netfab/ports.hpp"
 #include "supervisor/client.hpp"
@@ -81,6 +82,7 @@ Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
                                 executor::Names(paths));
   choose_host_ports(out.desired);
   out.actual = executor::observe(paths);
+  executor::look_closer(out.actual, out.desired, paths);
   planner::DiffOptions with_record = options;
   with_record.recorded = recorded;
   out.plan = planner::diff(out.desired, out.actual, with_record);
