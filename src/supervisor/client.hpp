@@ -48,6 +48,10 @@ class Client {
   std::string buffer_;
 };
 
+// Lets keeper and supervisor go on where somebody has stopped them (SIGSTOP).
+// True when one was.
+bool wake(const base::ProjectPaths& paths);
+
 // Removes the folders of a stack of which nothing is there: a command that was killed before it had
 // started a supervisor leaves them. Does nothing where there is a supervisor or an intent.
 void sweep(const base::ProjectPaths& paths);
