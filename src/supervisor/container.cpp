@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/log.hpp"
@@ -40,6 +41,7 @@ base::Fd open_fifo(const std::string& path) {
   if (::mkfifo(path.c_str(), 0622) != 0 && errno != EEXIST) base::throw_errno("mkfifo", path);
   // 0622 whatever the umask: /dev/stdout can be opened again by any user of the container.
   if (::chmod(path.c_str(), 0622) != 0) base::throw_errno("chmod", path);
+  CRASH_POINT("fifo/made");
   base::Fd fd = base::sys::open(path, O_RDWR);
   ::fcntl(fd.get(), F_SETPIPE_SZ, kPipeSize);
   return fd;
@@ -207,10 +209,13 @@ void Container::begin_launch(Done done) {
                                   .stdout_fd = spec_.tty ? slave.get() : out_.get(),
                                   .stderr_fd = spec_.tty ? slave.get() : err_.get(),
                                   .clone_parent = true});
+    CRASH_POINT("launch/hold");
     hold_streams();
     attach_logs();
+    CRASH_POINT("launch/logs");
     state_.process = base::identify(launched_.pid).value_or(base::ProcessId{launched_.pid, 0});
     save();
+    CRASH_POINT("launch/saved");
   } catch (const base::Error& error) {
     state_.status = ContainerStatus::Exited;
     state_.error = error.what();
@@ -228,6 +233,7 @@ void Container::begin_launch(Done done) {
 void Container::on_status() {
   host_.loop.remove(status_watch_);
   status_watch_ = 0;
+  CRASH_POINT("launch/status");
   const auto failed = executor::launch_outcome(launched_);
   launched_.status.reset();
   Done done = std::move(launch_done_);
@@ -292,6 +298,7 @@ void Container::ended(const planner::ExitState& exit) {
     host_.loop.remove(*id);
     *id = 0;
   }
+  CRASH_POINT("ended/before");
   stop_health();
   state_.exit = exit;
   try {
@@ -323,6 +330,7 @@ void Container::ended(const planner::ExitState& exit) {
     });
   }
   save();
+  CRASH_POINT("ended/saved");
   host_.keeper.forget(process);
   if (spec_.tty) {
     host_.logs.detach(spec_.name);
@@ -396,7 +404,9 @@ void Container::stop(std::optional<base::Duration> grace, Done done) {
     kill();
     return;
   }
+  CRASH_POINT("stop/signal/before");
   base::send_signal(launched_.pidfd, spec_.stop_signal);
+  CRASH_POINT("stop/signal/after");
   host_.loop.remove(kill_timer_);
   kill_timer_ = host_.loop.after(limit, kill);
 }
@@ -447,7 +457,9 @@ void Container::throw_away_data() {
   base::sys::make_dir(trash, 0700);
   const std::string away =
       base::cat(trash, "/", spec_.name, ".", base::sys::monotonic_now().count(), ".", counter++);
+  CRASH_POINT("trash/before");
   if (::rename(data.c_str(), away.c_str()) != 0) base::throw_errno("rename", data);
+  CRASH_POINT("trash/after");
 }
 
 void Container::remove(RemoveOptions options, Done done) {
@@ -476,6 +488,7 @@ void Container::finish_removal(RemoveOptions options, const Done& done, unsigned
     done(failure(error));
     return;
   }
+  CRASH_POINT("removal/cgroup-gone");
   try {
     throw_away_data();
     if (options.keep_network) {
@@ -497,6 +510,7 @@ executor::StepResult Container::update(planner::Container spec) {
       executor::ensure_cgroup(host_.paths.container_cgroup(spec.name),
                               executor::cgroup_settings(spec));
     }
+    CRASH_POINT("update/before");
     const bool health_changed = spec.healthcheck != spec_.healthcheck;
     spec_ = std::move(spec);
     base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
