@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
@@ -126,10 +127,12 @@ std::array<char, kHeaderSize> header() {
 void append_exit(const std::string& file, const ExitRecord& record) {
   const auto wanted = header();
   base::Fd fd = base::sys::open(file, O_RDWR | O_CREAT, 0600);
+  CRASH_POINT("exit-record/opened");
   std::array<char, kHeaderSize> found{};
   const ssize_t n = ::pread(fd.get(), found.data(), found.size(), 0);
   if (n != static_cast<ssize_t>(kHeaderSize) || found != wanted) {
     if (::ftruncate(fd.get(), 0) != 0) base::throw_errno("truncate", file);
+    CRASH_POINT("exit-record/truncated");
     base::sys::write_all(fd.get(), {wanted.data(), wanted.size()}, file);
   }
   off_t end = ::lseek(fd.get(), 0, SEEK_END);
@@ -140,6 +143,7 @@ void append_exit(const std::string& file, const ExitRecord& record) {
   if (::pwrite(fd.get(), &disk, sizeof(disk), end) != static_cast<ssize_t>(sizeof(disk))) {
     base::throw_errno("write", file);
   }
+  CRASH_POINT("exit-record/written");
 }
 
 std::vector<ExitRecord> read_exits(const std::string& file) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
@@ -58,6 +59,7 @@ std::function<void(executor::StepResult)> telling(const char* word,
 }  // namespace
 
 void Supervisor::begin(const planner::Step& step, Done done) {
+  CRASH_POINT("step/", step.id, "/begin");
   try {
     switch (step.kind) {
       case Kind::Supervisor:
@@ -379,6 +381,7 @@ void Supervisor::reserve(const planner::DesiredState& desired) {
         record.leases.push_back(std::move(lease));
       }
     }
+    CRASH_POINT("reserve/network");
     executor::write_network(paths_.roots, record);
   }
 }
@@ -470,16 +473,22 @@ void Supervisor::empty_trash() {
 void Supervisor::forget_everything() {
   try {
     // Back to the root group, which is nobody's: a group with us inside could not be removed.
+    CRASH_POINT("forget/before");
     executor::return_to_root_cgroup(supervisor_cgroup(paths_), ::getpid());
     executor::return_to_root_cgroup(supervisor_cgroup(paths_), ::getppid());
     executor::remove_cgroup(paths_.cgroup);
     executor::remove_empty_cgroup(paths_.roots.cgroup_parent);
+    CRASH_POINT("forget/networks");
+    executor::disown_networks(paths_.roots, paths_.project);
   } catch (const base::Error& error) {
     base::log::warn(error.what());
   }
   try {
+    CRASH_POINT("forget/run");
     base::remove_tree(paths_.run);
+    CRASH_POINT("forget/data");
     base::remove_tree(paths_.data);
+    CRASH_POINT("forget/done");
   } catch (const base::Error& error) {
     base::log::warn(error.what());
   }

@@ -27,11 +27,12 @@ namespace supervisor {
 
 class Supervisor final : public executor::Actuator {
  public:
-  Supervisor(base::ProjectPaths paths, base::Fd keeper, base::Fd lock);
+  Supervisor(base::ProjectPaths paths, KeeperLink keeper, base::Fd lock);
   ~Supervisor() override;
 
   // Takes over what runs, serves `first` when valid, and returns when nothing is left to do.
-  void run(base::Fd first);
+  // `inventory`: what the keeper holds.
+  void run(base::Fd first, KeeperLink::Inventory inventory);
 
   void begin(const planner::Step& step, std::function<void(executor::StepResult)> done) override;
   const planner::ActualContainer* find(const std::string& container) override;
@@ -46,7 +47,7 @@ class Supervisor final : public executor::Actuator {
     std::optional<base::Duration> stop_timeout;
   };
 
-  void adopt_all();
+  void adopt_all(KeeperLink::Inventory inventory);
   void write_records_again(const planner::ActualContainer& state);
   void on_request(Control::ClientId client, const nlohmann::json& request);
   void on_keeper();
