@@ -101,6 +101,7 @@ void add_image(CLI::App& top, Arguments& to) {
   operands(inspect, "Names or ids")->required();
   CLI::App& rm = sub("rm", "Remove images; refused while in use", "redis:7");
   add_switch(rm, "-f,--force", to.object.force, "Of one in use: take the name away");
+  add_text(rm, "--platform", to.image.platform, "Only this platform's", "OS/ARCH");
   operands(rm, "Names or ids")->required();
   CLI::App& prune = sub("prune", "Remove images without a name that no stack uses", "-a -f");
   add_switch(prune, "-a,--all", to.list.all, "Also those with a name");
@@ -129,6 +130,7 @@ void add_image(CLI::App& top, Arguments& to) {
   operands(pull, "Names")->required();
   CLI::App& push = sub("push", "Push images to registries", "localhost:5000/app:1");
   add_text(push, "--as", to.image.as, "Under another name than its own", "NAME");
+  add_text(push, "--platform", to.image.platform, "Only this platform's", "OS/ARCH");
   add_switch(push, "-q,--quiet", to.list.quiet, "No progress");
   operands(push, "Names")->required();
   for (CLI::App* each : {&top, &ls, &inspect, &rm, &prune, &load, &save, &verify, &pull, &push}) {

@@ -73,16 +73,36 @@ int inspect_images(const Context& context, const Arguments& args) {
   return kDone;
 }
 
-// A reference as the store knows it; "" when it is an id.
-std::string stored_name(const Context& context, const image::Store& store,
-                        const std::string& wanted) {
+// What a reference names in the store, of every platform; nothing when it is an id.
+std::vector<image::StoredName> stored_names(const Context& context, const image::Store& store,
+                                            const Arguments& args, const std::string& wanted) {
+  std::string name;
   try {
-    const std::string name = image::parse_reference(wanted, context.cwd).name();
-    if (store.find_name(name)) return name;
+    name = image::parse_reference(wanted, context.cwd).name();
   } catch (const base::Error&) {
     return {};
   }
-  return {};
+  std::vector<image::StoredName> out = store.platforms_of(name);
+  const std::string& platform = args.image.platform;
+  if (platform.empty() || out.empty()) return out;
+  const std::string one = image::name_for(name, platform);
+  out.erase(std::remove_if(out.begin(), out.end(),
+                           [&](const image::StoredName& each) { return each.name != one; }),
+            out.end());
+  if (out.empty()) throw base::Error(base::cat("image ", wanted, " is not here for ", platform));
+  return out;
+}
+
+// As docker: an id stands for one name, or for several of one repository.
+void refuse_several_names(const image::Store& store, const image::Digest& id) {
+  std::set<std::string> repositories;
+  for (const image::StoredName& name : store.names()) {
+    if (name.id == id) repositories.insert(shown_name(name.name).repository);
+  }
+  if (repositories.size() < 2) return;
+  const std::vector<std::string> list(repositories.begin(), repositories.end());
+  throw base::Error(base::cat("image ", id.brief(), " has several names: ", base::join(list, ", ")),
+                    "remove these, or all of them with -f");
 }
 
 int remove_images(const Context& context, const Arguments& args) {
@@ -91,18 +111,22 @@ int remove_images(const Context& context, const Arguments& args) {
   const auto users = images_in_use(context);
   const auto used = used_images(context);
   return remove_each(context, args.names, [&](const std::string& wanted) {
-    const std::string name = stored_name(context, store, wanted);
-    const image::Digest id = name.empty() ? store.look_up(wanted).id : store.find_name(name)->id;
-    if (const auto at = users.find(id); at != users.end() && !args.object.force) {
+    const auto names = stored_names(context, store, args, wanted);
+    std::set<image::Digest> ids;
+    for (const image::StoredName& each : names) ids.insert(each.id);
+    if (names.empty()) ids.insert(store.look_up(wanted).id);
+    for (const image::Digest& id : ids) {
+      const auto at = users.find(id);
+      if (at == users.end() || args.object.force) continue;
       const std::vector<std::string> who(at->second.begin(), at->second.end());
       throw base::Error(base::cat("image ", wanted, " is in use by ", base::join(who, ", ")),
                         "take that stack down first; -f takes only the name away");
     }
-    if (name.empty()) {
-      store.remove_image(id, used);
-    } else {
-      store.remove_name(name, used);
+    if (names.empty()) {
+      if (!args.object.force) refuse_several_names(store, *ids.begin());
+      store.remove_image(*ids.begin(), used);
     }
+    for (const image::StoredName& each : names) store.remove_name(each.name, used);
   });
 }
 

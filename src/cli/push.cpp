@@ -15,16 +15,19 @@ int push(const Context& context, const Arguments& args) {
   const spec::Loaded loaded = context.load_and_warn(load);
   check_services(args.names, service_names(loaded.stack), loaded.stack.name);
   require_root("push");
-  std::set<std::string> names;
+  std::set<std::pair<std::string, std::string>> names;  // with the platform
   for (const auto& [name, service] : loaded.stack.services) {
     if (!is_selected(args.names, name) || service.image.value.empty()) continue;
     const image::Reference reference =
         image::parse_reference(service.image.value, loaded.stack.working_dir);
-    if (reference.is_registry()) names.insert(reference.name());
+    if (reference.is_registry()) names.emplace(reference.name(), service.platform);
   }
   if (names.empty()) throw base::Error("push: no service has an image of a registry");
-  for (const std::string& name : names) {
-    run_stack_image(context, {.words = {"push", "--", name}, .quiet = args.list.quiet, .seen = {}});
+  for (const auto& [name, platform] : names) {
+    std::vector<std::string> words = {"push"};
+    if (!platform.empty()) words.insert(words.end(), {"--platform", platform});
+    words.insert(words.end(), {"--", name});
+    run_stack_image(context, {.words = words, .quiet = args.list.quiet, .seen = {}});
   }
   return kDone;
 }

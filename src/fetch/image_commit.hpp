@@ -18,6 +18,9 @@ struct ImageSource {
   std::string manifest_bytes, config_bytes;
   // What a registry's index or tag pointed at, for names by digest; the manifest's own otherwise.
   std::vector<image::Digest> digests;
+  // The index under the first of them, if it is one: kept, so that it can be pushed.
+  image::Descriptor index;
+  std::string index_bytes;
   std::string platform;   // as it was asked for ("": this machine's); part of the stored name
   std::string signature;  // image::archive_signature of where it came from, for archives
 };

@@ -129,6 +129,7 @@ std::variant<Manifest, Index> parse_manifest(std::string_view bytes,
   }
   if (!manifests) return manifest_from(in, type);
   Index out;
+  out.media_type = type.empty() ? image::media::kOciIndex : type;
   for (const json& each : array_of(in, "manifests", kMaxIndexEntries, "index")) {
     out.manifests.push_back(descriptor_from(each, "manifest"));
   }

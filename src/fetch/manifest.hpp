@@ -26,6 +26,7 @@ struct Manifest {
   std::vector<image::Descriptor> layers;
 };
 struct Index {
+  std::string media_type;
   std::vector<image::Descriptor> manifests;
 };
 

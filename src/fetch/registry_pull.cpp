@@ -103,9 +103,12 @@ class Pull {
     }
     ImageSource image = documents(connection);
     const std::string digest = image.digests.front().str();
+    const image::Descriptor index = image.index;
+    const std::string index_bytes = std::move(image.index_bytes);
     image.platform = options_.platform;
     const auto commit = begin_commit(std::move(image));
     LayerDownloads(loop, connection, writer_, progress(), *commit, {name_, config_.parallel}).run();
+    if (!index_bytes.empty()) writer_.put_blob(index, index_bytes);
     tell(commit->finish({name_}), digest);
   }
 
@@ -144,6 +147,10 @@ class Pull {
         const image::Descriptor chosen = choose_one(std::get<Index>(parsed), platform_);
         for (const image::Digest& seen : out.digests) {
           if (seen == chosen.digest) throw base::Error("an index that refers to itself");
+        }
+        if (depth == 0) {
+          out.index = got.descriptor;
+          out.index_bytes = std::move(got.bytes);
         }
         got = child(connection, chosen);
       } catch (const RegistryError&) {

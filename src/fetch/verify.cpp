@@ -55,6 +55,14 @@ class Verifier {
     commit_image(store_, *options_.progress, std::move(source), {});
   }
 
+  // The index that a name was pulled by, kept to be pushed again.
+  void check_index(const image::StoredName& name) {
+    const auto digest = image::try_parse_digest(name.digest);
+    const auto image = digest ? reader_.find(name.id) : std::nullopt;
+    if (!image || *digest == image->manifest || !store_.open_for_reading(*digest)) return;
+    guard(*image, [&] { store_.read_blob({"", *digest, 0, {}, {}}, kMaxManifest); });
+  }
+
   [[nodiscard]] unsigned problems() const { return problems_; }
 
  private:
@@ -136,6 +144,9 @@ int verify(const Options& options) {
     } else {
       verifier.check(image);
     }
+  }
+  if (!mend && options.names.empty()) {
+    for (const image::StoredName& name : reader.names()) verifier.check_index(name);
   }
   if (mend) make_durable_in_background(options.roots);
   return verifier.problems() == 0 ? 0 : 1;

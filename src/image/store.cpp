@@ -59,6 +59,16 @@ std::vector<StoredName> Store::names() const {
   return out;
 }
 
+std::vector<StoredName> Store::platforms_of(const std::string& name) const {
+  std::vector<StoredName> out;
+  if (auto plain = find_name(name)) out.push_back(std::move(*plain));
+  const std::string prefix = name + "#";
+  for (StoredName& each : names()) {
+    if (base::starts_with(each.name, prefix)) out.push_back(std::move(each));
+  }
+  return out;
+}
+
 std::optional<StoredImage> Store::find(const Digest& id) const {
   const auto text = base::try_read_file(layout_.record(id));
   if (!text) return {};
@@ -93,8 +103,8 @@ StoredImage Store::look_up(const std::string& wanted) const {
   std::string reason;
   try {
     const Reference reference = parse_reference(wanted);
-    if (const auto name = find_name(reference.name())) {
-      if (auto image = find(name->id)) return *image;
+    for (const StoredName& name : platforms_of(reference.name())) {
+      if (auto image = find(name.id)) return *image;
     }
   } catch (const base::Error& error) {
     // An id that is not there is no reference either.

@@ -55,6 +55,8 @@ class Store {
 
   [[nodiscard]] std::optional<StoredName> find_name(const std::string& name) const;
   [[nodiscard]] std::vector<StoredName> names() const;
+  // A reference's images: this machine's platform first, then those pulled with --platform.
+  [[nodiscard]] std::vector<StoredName> platforms_of(const std::string& name) const;
   [[nodiscard]] std::optional<StoredImage> find(const Digest& id) const;
   [[nodiscard]] std::vector<StoredImage> images() const;
   // A name, an id, or the first digits of one; throws base::Error (none, several).
@@ -79,7 +81,8 @@ class Store {
     std::vector<Digest> images;
     std::uint64_t bytes = 0;
   };
-  // Takes the name away; the image too when that was its last one and `used` does not have it.
+  // Takes the name away (one of names(): of one platform); the image too when that was its last one
+  // and `used` does not have it.
   Removed remove_name(const std::string& name, const std::set<Digest>& used) const;
   // The image with all its names; throws base::Error while `used` has it.
   Removed remove_image(const Digest& id, const std::set<Digest>& used) const;

@@ -46,6 +46,10 @@ std::uint64_t Store::collect() const {
       layers.insert(layer.chain_id.hex);
     }
   }
+  // The index that a name was pulled by goes out again with it.
+  for (const StoredName& name : names()) {
+    if (const auto digest = try_parse_digest(name.digest)) blobs.insert(digest->hex);
+  }
   std::uint64_t freed = 0;
   for (const char* algorithm : {"/sha256", "/sha512"}) {
     const std::string dir = layout_.blobs() + algorithm;

@@ -295,6 +295,11 @@ class Machine:
     def keeper(self, project):
         return wait_until(lambda: self.ours("stack-keeper", project), "a keeper", 10)[0]
 
+    def settle_images(self):
+        """Waits for the process that makes images durable in the background: it waits for the disk, which others use, too."""
+        wait_until(lambda: not any((command_line(pid)[:1] or [""])[0].endswith("stack-image") and is_alive(pid)
+                                   for pid in all_pids()), "the end of what stack-image does in the background", 120)
+
     # -- the outside world
 
     def neighbour(self, *argv, **options):
@@ -445,6 +450,7 @@ class Case(unittest.TestCase):
         return super().run(result)
 
     def assert_no_leaks(self, before=None):
+        self.machine.settle_images()
         deadline = time.monotonic() + 5
         while True:
             report = self.machine.leaks(before)

@@ -169,8 +169,7 @@ class Image(harness.Case):
 
     def test_damage_is_found_and_mended(self):
         self.stack("image", "load", "oci:./layout:one")
-        harness.wait_until(lambda: (self.machine.root / "lib/images/layers" / self.layers_there()[0] / "durable").exists(),
-                           "the mark that a layer is on disk")
+        self.machine.settle_images()
         path = self.machine.root / "lib/images/layers" / images.sha(self.layers[0])[7:]
         (path / "fs/etc/passwd").write_text("root::0:0:::\n")
         self.assert_fails("image", "verify", match="unpacked layer sha256:[0-9a-f]+ was changed: etc/passwd: ")

@@ -117,6 +117,7 @@ class FullDisk(harness.Case):
         (small / "filler").unlink()
         self.stack("image", "load", "-q", "oci:./layout:small")
         self.stack("image", "verify")
+        self.machine.settle_images()
         harness.run("umount", small)
         small.rmdir()
 

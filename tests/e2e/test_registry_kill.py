@@ -80,12 +80,8 @@ class Killed(RegistryCase):
 
     def forget(self, images):
         """An empty store again, once the process that makes things durable in the background is through."""
-        harness.wait_until(lambda: not self.background(), "the end of what runs in the background", 20)
+        self.machine.settle_images()
         shutil.rmtree(images)
-
-    def background(self):
-        return [pid for pid in harness.all_pids()
-                if harness.is_alive(pid) and str(self.machine.root) in " ".join(harness.command_line(pid))]
 
 
 if __name__ == "__main__":
