@@ -35,6 +35,8 @@ constexpr CommandRow kCommandRows[] = {
     {"wait", "Wait until containers have ended", add_wait},
     {"top", "Show the processes of containers", add_top},
     {"reconcile", "Mend what is not as it was brought up", add_reconcile},
+    {"enable", "Have `reconcile` called each minute and after a reboot", add_enable},
+    {"disable", "Have it called no more", add_disable},
     {"pull", "Pull the images of the stack's services", add_pull},
     {"push", "Push the images of the stack's services", add_push},
     {"images", "List the images of the stack's containers", add_images},

@@ -74,6 +74,10 @@ struct ReconcileArgs {
   bool all = false;
   unsigned timeout = 300;  // seconds
 };
+struct EnableArgs {  // enable, disable; --all is reconcile's
+  bool print = false, cron = false;
+  std::string unit_dir, cron_dir;
+};
 struct ObjectArgs {  // network and volume
   std::vector<std::string> subnets, gateways, labels;
   bool internal = false, ipv6 = false, force = false;
@@ -104,6 +108,7 @@ struct Arguments {
   ObjectArgs object;
   RemoveArgs remove;
   ReconcileArgs reconcile;
+  EnableArgs enable;
   ImageArgs image;
 };
 

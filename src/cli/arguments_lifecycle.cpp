@@ -97,9 +97,41 @@ void add_reconcile(CLI::App& reconcile, Arguments& to) {
       ->type_name("SECONDS");
   add_globals(reconcile, to.globals, FileLetter::File);
   reconcile.footer(
-      "Silent when nothing is to do; a line a repair. Exit status 0: all is as it should be; 1: "
-      "something could not be mended.\nWhat somebody stopped stays stopped.\n\nExample "
-      "(cron):\n  * * * * * stack reconcile --all");
+      "Silent when nothing is to do; a line a repair. One pass at a time a stack: a second waits. "
+      "What somebody stopped stays\nstopped, also across a reboot. What cannot be repaired is "
+      "tried "
+      "ever less often, and given up after ten times (`ps` tells).\n\n"
+      "Exit status: 0 all is as it should be; 1 something could not be mended; 2 something is "
+      "waited out or given up; 3 another\npass was at work until the time was over.\n\n"
+      "Example (cron; `stack enable` writes it):\n  * * * * * stack reconcile --all");
+}
+
+namespace {
+
+void add_schedule(CLI::App& app, Arguments& to) {
+  add_switch(app, "--all", to.reconcile.all, "For every stack of this machine");
+  add_switch(app, "--cron", to.enable.cron, "A line for cron, also where systemd runs");
+  app.add_option("--unit-dir", to.enable.unit_dir,
+                 "Folder of systemd's units (default: /etc/systemd/system)")
+      ->type_name("DIR");
+  app.add_option("--cron-dir", to.enable.cron_dir, "Folder of cron's files (default: /etc/cron.d)")
+      ->type_name("DIR");
+  add_globals(app, to.globals, FileLetter::File);
+}
+
+}  // namespace
+
+void add_enable(CLI::App& enable, Arguments& to) {
+  add_switch(enable, "--print", to.enable.print, "Show what would be written, write nothing");
+  add_schedule(enable, to);
+  enable.footer(
+      "Writes a timer for systemd where that runs, a line for cron elsewhere, and says what.\n\n"
+      "Example:\n  stack enable --all");
+}
+
+void add_disable(CLI::App& disable, Arguments& to) {
+  add_schedule(disable, to);
+  disable.footer("Example:\n  stack disable --all");
 }
 
 }  // namespace cli

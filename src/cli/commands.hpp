@@ -31,6 +31,8 @@ int scale(const Context& context, const Arguments& args);
 int wait(const Context& context, const Arguments& args);
 int top(const Context& context, const Arguments& args);
 int reconcile(const Context& context, const Arguments& args);
+int enable(const Context& context, const Arguments& args);
+int disable(const Context& context, const Arguments& args);
 int image(const Context& context,
           const Arguments& args);  // ls, inspect, rm, prune, load, save, ...
 int images(const Context& context, const Arguments& args);

@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "cli/errors.hpp"
 #include "cli/objects.hpp"
+#include "cli/repairs.hpp"
 #include "cli/signals.hpp"
 #include "cli/terminal.hpp"
 #include "executor/observe.hpp"
@@ -92,6 +93,7 @@ int start(const Context& context, const Arguments& args) {
                         base::cat("make one with `stack up ", name, "`"));
     }
   }
+  forget_repairs(recorded.paths);
   return carry_out_plan(
       context, args, std::move(recorded),
       [&](const planner::DesiredState& intent, const planner::ActualState& actual) {

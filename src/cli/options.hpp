@@ -49,6 +49,8 @@ void add_config(CLI::App& command, Arguments& to);
 void add_df(CLI::App& command, Arguments& to);
 void add_doctor(CLI::App& command, Arguments& to);
 void add_down(CLI::App& command, Arguments& to);
+void add_disable(CLI::App& command, Arguments& to);
+void add_enable(CLI::App& command, Arguments& to);
 void add_exec(CLI::App& command, Arguments& to);
 void add_image(CLI::App& command, Arguments& to);
 void add_images(CLI::App& command, Arguments& to);

@@ -4,9 +4,11 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/sys.hpp"
 #include "cli/commands.hpp"
 #include "cli/errors.hpp"
 #include "cli/ps_view.hpp"
+#include "cli/repairs.hpp"
 #include "cli/terminal.hpp"
 
 namespace cli {
@@ -33,11 +35,14 @@ int ps(const Context& context, const Arguments& args) {
   const Recorded recorded = look_up(context);
   check_services(args.names, service_names(recorded), recorded.paths.project);
   std::vector<PsRow> rows;
+  const Repairs repairs = Repairs::read(recorded.paths);
+  const base::Duration mono = base::sys::monotonic_now();
   for (const auto& actual : recorded.actual.containers) {
     const bool ended = actual.status == planner::ContainerStatus::Exited ||
                        actual.status == planner::ContainerStatus::Created;
     if ((ended && !args.list.all) || !is_selected(args.names, actual.service)) continue;
-    rows.push_back({actual, describe(recorded, actual)});
+    rows.push_back({actual, describe(recorded, actual),
+                    repairs.describe(base::cat("container/", actual.name), mono)});
   }
   std::sort(rows.begin(), rows.end(), [](const PsRow& a, const PsRow& b) {
     return std::tie(a.actual.service, a.actual.index, a.actual.name) <

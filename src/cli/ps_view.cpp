@@ -179,7 +179,9 @@ std::string ps_table(const std::vector<PsRow>& rows, Clock::time_point now, bool
     const bool runs = row.actual.status == ContainerStatus::Running;
     table.add({row.actual.name, row.described.image, command_text(row.described, whole_commands),
                row.actual.service, age_text(now - row.actual.created_at) + " ago",
-               status_text(row.actual, now), runs ? ports_text(row.described.ports) : ""});
+               row.repair.empty() ? status_text(row.actual, now)
+                                  : base::cat(status_text(row.actual, now), " (", row.repair, ")"),
+               runs ? ports_text(row.described.ports) : ""});
   }
   return table.str();
 }
@@ -227,6 +229,7 @@ std::string ps_json(const PsRow& row, const std::string& project, Clock::time_po
            {"Pid", runs ? actual.process.pid : 0},
            {"StartedAt", base::rfc3339(actual.started_at)},
            {"Error", actual.error},
+           {"Repair", row.repair},
            {"Publishers", publishers},
            {"Ports", runs ? ports_text(row.described.ports) : ""},
            {"Networks", base::join(networks, ",")},

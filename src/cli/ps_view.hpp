@@ -16,6 +16,7 @@ using Clock = std::chrono::system_clock;
 struct PsRow {
   planner::ActualContainer actual;
   planner::Container described;  // name and service alone when nothing is recorded of it
+  std::string repair;            // what `reconcile` could not mend for good; usually empty
 };
 
 // "Less than a second", "About a minute", "3 hours": docker's units.

@@ -18,7 +18,7 @@ struct Entry {
   std::string_view name;
   Command run;
 };
-constexpr std::array<Entry, 29> kCommands{{{"up", up},
+constexpr std::array<Entry, 31> kCommands{{{"up", up},
                                            {"down", down},
                                            {"plan", plan},
                                            {"ps", ps},
@@ -40,6 +40,8 @@ constexpr std::array<Entry, 29> kCommands{{{"up", up},
                                            {"wait", wait},
                                            {"top", top},
                                            {"reconcile", reconcile},
+                                           {"enable", enable},
+                                           {"disable", disable},
                                            {"network", network},
                                            {"volume", volume},
                                            {"image", image},

@@ -9,6 +9,7 @@
 #include "cli/ensure_images.hpp"
 #include "cli/errors.hpp"
 #include "cli/preflight.hpp"
+#include "cli/repairs.hpp"
 #include "cli/wait_healthy.hpp"
 #include "image/store.hpp"
 
@@ -135,6 +136,7 @@ int up(const Context& context, const Arguments& args) {
   const base::ProjectPaths paths(context.roots, loaded.stack.name);
   // Before anything is changed; and nobody removes an image until the plan has been carried out.
   base::Fd lease = hold_images(context, loaded, args);
+  forget_repairs(paths);
   Signals interrupts({SIGINT, SIGTERM});
   if (args.up.detach) interrupts.end_at(2);
   LogFollower logs(paths, {args.names,

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 
 #include "base/files.hpp"
 #include "base/json.hpp"
@@ -18,6 +19,34 @@ namespace executor {
 namespace {
 
 using planner::ContainerStatus;
+
+// A process that has ended but that nobody reaped yet: its keeper is stopped, or about to.
+// /proc/PID/stat has what waitpid() will say (man 5 proc: exit_code).
+std::optional<ExitRecord> exit_of_zombie(const base::ProcessId& process) {
+  std::optional<std::string> text;
+  try {
+    text = base::try_read_file(base::cat("/proc/", process.pid, "/stat"));
+  } catch (const base::SysError&) {
+    return {};
+  }
+  const std::size_t close = text ? text->rfind(')') : std::string::npos;
+  if (close == std::string::npos) return {};
+  const auto fields = base::split(base::trim(std::string_view(*text).substr(close + 1)), ' ');
+  constexpr std::size_t kStart = 22 - 3, kExit = 52 - 3;  // fields[0] is the third
+  if (fields.size() <= kExit || fields[0] != "Z") return {};
+  if (base::parse_uint(fields[kStart]) != process.start_time) return {};
+  const auto status = base::parse_uint(fields[kExit]);
+  if (!status) return {};
+  ExitRecord out;
+  out.process = process;
+  const int code = static_cast<int>(*status);
+  out.reason = WIFEXITED(code) ? CLD_EXITED : CLD_KILLED;
+  out.status = WIFEXITED(code) ? WEXITSTATUS(code) : WTERMSIG(code);
+  out.time_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                    std::chrono::system_clock::now().time_since_epoch())
+                    .count();
+  return out;
+}
 
 // Completes what the state file says with what the kernel says: a process that has ended since, or
 // one whose launcher died before it was written down.
@@ -38,6 +67,8 @@ void look_at_process(planner::ActualContainer& container, const base::ProjectPat
   for (const ExitRecord& record : *exits) {
     if (record.process == container.process) container.exit = exit_state(record);
   }
+  if (container.exit.known) return;
+  if (const auto zombie = exit_of_zombie(container.process)) container.exit = exit_state(*zombie);
 }
 
 // The supervisor holds this lock for as long as it lives. Never created here: looking changes

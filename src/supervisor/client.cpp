@@ -157,6 +157,7 @@ ApplyResult Client::apply(const planner::Plan& plan, const ApplyOptions& options
   }
   CRASH_POINT("request/sent");
   bool interrupted = false;
+  std::optional<base::Duration> give_up;
   while (true) {
     while (const auto frame = take_frame(buffer_)) {
       const auto message = nlohmann::json::parse(*frame, nullptr, false);
@@ -174,9 +175,18 @@ ApplyResult Client::apply(const planner::Plan& plan, const ApplyOptions& options
     }
     std::array<pollfd, 2> wait{{{socket_.get(), POLLIN, 0}, {interrupt_fd, POLLIN, 0}}};
     const nfds_t count = interrupt_fd >= 0 && !interrupted ? 2 : 1;
-    if (::poll(wait.data(), count, -1) < 0 && errno != EINTR) base::throw_errno("poll");
+    int timeout = -1;
+    if (give_up) {
+      const base::Duration left = *give_up - base::sys::monotonic_now();
+      if (left.count() <= 0) return {false, false, "time ran out before everything was done"};
+      timeout = static_cast<int>(left.count() / 1'000'000) + 1;
+    }
+    if (::poll(wait.data(), count, timeout) < 0 && errno != EINTR) base::throw_errno("poll");
     if (count == 2 && wait[1].revents != 0) {
       interrupted = true;
+      if (options.give_up_after) {
+        give_up = base::sys::monotonic_now() + *options.give_up_after;
+      }
       try {
         send_frame(socket_.get(), {{"op", "cancel"}});
       } catch (const base::SysError&) {

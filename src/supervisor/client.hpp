@@ -16,6 +16,8 @@ namespace supervisor {
 
 struct ApplyOptions {
   std::optional<base::Duration> stop_timeout;  // -t: instead of each container's grace period
+  // Once interrupted: how long what has begun is waited for; nothing: until it ends.
+  std::optional<base::Duration> give_up_after;
 };
 
 struct ApplyResult {

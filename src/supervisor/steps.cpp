@@ -78,7 +78,7 @@ void Supervisor::begin(const planner::Step& step, Done done) {
         step_ports(step, done);
         return;
       case Kind::Container:
-        step_container(step, std::move(done));
+        step_container(step, done);  // a copy: what it throws is answered below
         return;
     }
   } catch (const base::Error& error) {
@@ -240,7 +240,12 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
     case Action::Remove: {
       if (dns_attached_.erase(name) > 0) keeper_.drop(dns_key(name));
       dns_->detach(name);
-      release_leases(name);
+      try {
+        release_leases(name);
+      } catch (const base::SysError& error) {
+        // A full disk must not keep a container from going; the lease is its name's, and harmless.
+        base::log::warn(error.what());
+      }
       if (existing == containers_.end()) {
         // Half-made: no record that we could have adopted.
         executor::kill_cgroup(paths_.container_cgroup(name));

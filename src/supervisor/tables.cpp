@@ -39,7 +39,13 @@ void Supervisor::watch_tables() {
     loop_.watch(tables_->fd(), EPOLLIN, [this](std::uint32_t) {
       if (!tables_->changed()) return;
       tables_changed_ = true;
-      if (!runner_) mend_tables_after(pause_of(tables_fought_));
+      if (runner_) return;
+      const base::Duration pause = pause_of(tables_fought_);
+      if (pause.count() == 0) {
+        mend_tables();
+      } else {
+        mend_tables_after(pause);
+      }
     });
   } catch (const base::Error& error) {
     base::log::warn(error.what());
