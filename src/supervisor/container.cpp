@@ -126,7 +126,7 @@ void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held
   const bool was_running = running() || state_.status == ContainerStatus::Created;
   // In the order of held(): out, then err and stdin where there are.
   if (!held.empty()) out_ = std::move(held[0]);
-  if (held.size() > 1 && !spec_.tty) err_ = std::move(held[1]);
+  if (held.size() > 1) err_ = std::move(held[1]);
   if (held.size() > 2) stdin_ = std::move(held[2]);
   started_mono_ = base::sys::monotonic_now() -
                   std::chrono::duration_cast<base::Duration>(Clock::now() - state_.started_at);
