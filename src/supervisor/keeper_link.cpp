@@ -29,7 +29,11 @@ bool decode_exit(const std::string& text, executor::ExitRecord& record) {
 }
 
 void KeeperLink::send(KeeperVerb verb, const std::string& text, const std::vector<int>& fds) {
-  base::sys::send_with_fds(socket_.get(), base::cat(static_cast<char>(verb), text), fds);
+  try {
+    base::sys::send_with_fds(socket_.get(), base::cat(static_cast<char>(verb), text), fds);
+  } catch (const base::SysError&) {
+    // It has died: receive() says so, and the next one is told everything.
+  }
 }
 
 KeeperLink::Inventory KeeperLink::list() {
@@ -39,7 +43,8 @@ KeeperLink::Inventory KeeperLink::list() {
     pollfd wait{socket_.get(), POLLIN, 0};
     if (::poll(&wait, 1, 10'000) == 0) throw base::Error("the keeper does not answer");
     base::sys::Received message = base::sys::receive_with_fds(socket_.get());
-    if (message.eof) throw base::Error("the keeper has gone");
+    // It died while we started: what it had sent counts, and the loop hears of its end next.
+    if (message.eof) return out;
     if (!message.got || message.text.empty()) continue;
     const auto verb = static_cast<KeeperVerb>(message.text[0]);
     const std::string text = message.text.substr(1);

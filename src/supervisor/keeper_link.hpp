@@ -40,7 +40,7 @@ class KeeperLink {
     std::map<std::string, std::vector<base::Fd>> held;
     std::vector<executor::ExitRecord> exits;
   };
-  // Asks and waits for the answer: at the start only. Throws base::Error when the keeper is gone.
+  // Asks and waits for the answer: at the start only. From a keeper that is gone: what it had sent.
   Inventory list();
   void hold(const std::string& key, const std::vector<int>& fds);
   void drop(const std::string& key);

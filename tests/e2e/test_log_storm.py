@@ -54,13 +54,15 @@ class LogStorm(harness.Case):
         killed = {"stack-supervisor": 0, "stack-keeper": 0}
         for number in range(ROUNDS):
             role = "stack-keeper" if number % 5 == 4 else "stack-supervisor"
+            supervisors = m.ours("stack-supervisor", "storm")
             old = harness.wait_until(lambda: m.ours(role, "storm"), f"a {role}")
             (signals / str(number)).touch()
             for pid in old:
                 harness.kill_if_there(pid)
             killed[role] += 1
             harness.wait_until(
-                lambda: m.ours("stack-supervisor", "storm") and set(m.ours(role, "storm")) - set(old), f"another {role}")
+                lambda: set(m.ours("stack-supervisor", "storm")) - set(supervisors)
+                and set(m.ours(role, "storm")) - set(old), f"another {role}, and a supervisor of its own")
         self.assertEqual(killed, {"stack-supervisor": SUPERVISOR_KILLS, "stack-keeper": KEEPER_KILLS})
         for service in SERVICES:
             self.check(service, harness.wait_until(lambda: self.lines(service), f"the end of {service}", 120, 0.5))
