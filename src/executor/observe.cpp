@@ -8,6 +8,7 @@
 #include "executor/cgroup.hpp"
 #include "executor/container_state.hpp"
 #include "executor/launch.hpp"
+#include "executor/process_pin.hpp"
 #include "executor/world.hpp"
 #include "netfab/links.hpp"
 #include "netfab/ports.hpp"
@@ -36,6 +37,10 @@ void look_at_process(planner::ActualContainer& container, const base::ProjectPat
   if (!exits) exits = read_exits(paths.exits);
   for (const ExitRecord& record : *exits) {
     if (record.process == container.process) container.exit = exit_state(record);
+  }
+  if (container.exit.known) return;
+  if (const auto record = pinned_exit(process_pin(paths, container.name), container.process)) {
+    container.exit = exit_state(*record);
   }
 }
 

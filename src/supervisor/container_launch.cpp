@@ -14,6 +14,7 @@
 #include "base/sys.hpp"
 #include "executor/cgroup.hpp"
 #include "executor/devices.hpp"
+#include "executor/process_pin.hpp"
 #include "image/rootfs.hpp"
 #include "netfab/netns.hpp"
 #include "spec/log_options.hpp"
@@ -181,6 +182,7 @@ void Container::begin_launch(Done done) {
                                   .stdout_fd = spec_.tty ? slave.get() : out_.get(),
                                   .stderr_fd = spec_.tty ? slave.get() : err_.get(),
                                   .clone_parent = true});
+    executor::pin_process(launched_.pidfd, executor::process_pin(host_.paths, spec_.name));
     hold_streams();
     attach_logs();
     state_.process = base::identify(launched_.pid).value_or(base::ProcessId{launched_.pid, 0});
@@ -211,6 +213,7 @@ void Container::on_status() {
     state_.error = failed->text;
     state_.exit = {true, failed->errnum == ENOENT ? 127 : 126, 0, false, Clock::now()};
     state_.process = {};
+    executor::unpin_process(executor::process_pin(host_.paths, spec_.name));
     host_.logs.detach(spec_.name);
     save();
     if (done) done({false, failed->text, failed->hint});

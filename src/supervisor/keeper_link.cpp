@@ -66,6 +66,9 @@ void KeeperLink::drop(const std::string& key) {
 void KeeperLink::forget(const base::ProcessId& process) {
   send(KeeperVerb::Forget, base::cat(process.pid, " ", process.start_time));
 }
+void KeeperLink::renew(const std::string& path) {
+  send(KeeperVerb::Renew, path);
+}
 void KeeperLink::quit() {
   send(KeeperVerb::Quit, {});
 }

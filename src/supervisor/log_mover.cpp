@@ -93,7 +93,8 @@ class Log {
       }
       watch(i);
     }
-    // What a mover before us had taken from the terminal when it died: nothing else wakes us for it.
+    // What a mover before us had taken from the terminal when it died: nothing else wakes us for
+    // it.
     while (tty_ && through_ && move(0).state == Moved::State::Data) {
     }
   }

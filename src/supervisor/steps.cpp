@@ -13,6 +13,7 @@
 #include "executor/cgroup.hpp"
 #include "executor/launch.hpp"
 #include "executor/observe.hpp"
+#include "executor/process_pin.hpp"
 #include "executor/world.hpp"
 #include "netfab/links.hpp"
 #include "netfab/netns.hpp"
@@ -515,6 +516,7 @@ void Supervisor::forget_everything() {
     base::log::warn(error.what());
   }
   try {
+    executor::unpin_all(paths_);
     base::remove_tree(paths_.run);
     base::remove_tree(paths_.data);
   } catch (const base::Error& error) {

@@ -30,8 +30,9 @@ class Supervisor final : public executor::Actuator {
   Supervisor(base::ProjectPaths paths, base::Fd keeper, base::Fd lock);
   ~Supervisor() override;
 
-  // Takes over what runs, serves `first` when valid, and returns when nothing is left to do.
-  void run(base::Fd first);
+  // Takes over what runs, serves `first` when valid, and returns when nothing is left to do (0), or
+  // when one of another program takes our place (not 0).
+  int run(base::Fd first);
 
   void begin(const planner::Step& step, std::function<void(executor::StepResult)> done) override;
   const planner::ActualContainer* find(const std::string& container) override;
@@ -57,6 +58,7 @@ class Supervisor final : public executor::Actuator {
   void send_event(const executor::StepEvent& event);
   void leave_if_idle();
   void new_keeper();
+  void renew_when_idle();
 
   // Steps, by kind (steps.cpp).
   void step_network(const planner::Step& step, const Done& done);
@@ -101,6 +103,8 @@ class Supervisor final : public executor::Actuator {
   std::deque<Request> requests_;
   std::optional<Request> current_;
   std::unique_ptr<executor::Runner> runner_;
+  std::string renew_program_;  // to make way for; empty: none
+  Control::ClientId renew_client_ = 0;
   Loop::Id keeper_watch_ = 0, idle_timer_ = 0;
   bool trash_running_ = false, forgotten_ = false;
 };
