@@ -32,7 +32,10 @@ supervisor::ApplyResult carry_out(const ApplyRequest& request) {
   supervisor::ApplyResult result;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const auto plan = request.make_plan();
-    if (!plan) return {true, false, {}};
+    if (!plan) {
+      (void)supervisor::Client::connect_renewed(request.paths);  // of a newer program: taken up
+      return {true, false, {}};
+    }
     supervisor::Client client = supervisor::Client::start(request.paths);
     result = client.apply(
         *plan, request.options,

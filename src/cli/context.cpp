@@ -13,6 +13,8 @@
 #include "base/text.hpp"
 #include "cli/errors.hpp"
 #include "cli/terminal.hpp"
+#include "executor/process_pin.hpp"
+#include "supervisor/keeper.hpp"
 
 extern char** environ;
 
@@ -173,10 +175,13 @@ Recorded look_up(const Context& context) {
   auto intent = executor::recorded_intent(paths);
   auto actual = executor::observe(paths);
   // Between a container's death and the record of it lie some milliseconds in which nobody knows
-  // its exit code yet; a keeper that lives is about to tell, with or without a supervisor.
-  const auto untold = [](const planner::ActualContainer& container) {
+  // its exit code yet: a keeper that lives is about to tell, and what is pinned does once init has
+  // reaped it. Where there is neither nobody ever will, and nothing is waited for.
+  const auto untold = [&paths](const planner::ActualContainer& container) {
     return container.status == planner::ContainerStatus::Exited && !container.exit.known &&
-           container.exit.finished_at == std::chrono::system_clock::time_point{};
+           container.exit.finished_at == std::chrono::system_clock::time_point{} &&
+           (supervisor::keeper_alive(paths) ||
+            executor::pinned_process(executor::process_pin(paths, container.name)));
   };
   for (int round = 0; round < 25; ++round) {
     if (std::none_of(actual.containers.begin(), actual.containers.end(), untold)) break;

@@ -9,6 +9,7 @@
 #include "base/sys.hpp"
 #include "base/text.hpp"
 #include "executor/launch.hpp"
+#include "executor/process_pin.hpp"
 
 namespace executor {
 
@@ -38,6 +39,7 @@ void make_container_dirs(const planner::Container& container, const base::Projec
 
 void remove_container_dirs(const std::string& name, const base::ProjectPaths& paths) {
   base::remove_tree(paths.container_data(name));
+  unpin_process(process_pin(paths, name));
   base::remove_tree(paths.container_run(name));
 }
 

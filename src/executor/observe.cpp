@@ -10,6 +10,7 @@
 #include "executor/container_state.hpp"
 #include "executor/kept.hpp"
 #include "executor/launch.hpp"
+#include "executor/process_pin.hpp"
 #include "executor/world.hpp"
 #include "netfab/links.hpp"
 #include "netfab/ports.hpp"
@@ -69,6 +70,10 @@ void look_at_process(planner::ActualContainer& container, const base::ProjectPat
   }
   if (container.exit.known) return;
   if (const auto zombie = exit_of_zombie(container.process)) container.exit = exit_state(*zombie);
+  if (container.exit.known) return;
+  if (const auto record = pinned_exit(process_pin(paths, container.name), container.process)) {
+    container.exit = exit_state(*record);
+  }
 }
 
 // The supervisor holds this lock for as long as it lives. Never created here: looking changes

@@ -3,11 +3,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 #include "base/crash_point.hpp"
@@ -17,6 +19,7 @@
 #include "base/sys.hpp"
 #include "executor/cgroup.hpp"
 #include "executor/look.hpp"
+#include "executor/process_pin.hpp"
 #include "executor/world.hpp"
 #include "supervisor/control.hpp"
 #include "supervisor/frame.hpp"
@@ -57,6 +60,46 @@ std::optional<Client> Client::connect(const base::ProjectPaths& paths) {
   return Client(std::move(socket));
 }
 
+namespace {
+
+// Whether the supervisor at the other end runs the very file that we do: an upgrade replaces it.
+bool is_our_program(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return true;
+  struct stat ours {};
+  struct stat theirs {};
+  if (::stat("/proc/self/exe", &ours) != 0 ||
+      ::stat(base::cat("/proc/", peer.pid, "/exe").c_str(), &theirs) != 0) {
+    return true;  // not to be told: nothing is replaced on a guess
+  }
+  return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+}  // namespace
+
+std::optional<Client> Client::connect_renewed(const base::ProjectPaths& paths) {
+  auto old = connect(paths);
+  if (!old || is_our_program(old->fd())) return old;
+  std::array<char, PATH_MAX> program{};
+  const ssize_t length = ::readlink("/proc/self/exe", program.data(), program.size() - 1);
+  if (length <= 0 || !base::exists(program.data())) return old;  // deleted meanwhile
+  send_frame(old->fd(), {{"op", "renew"}, {"program", program.data()}});
+  // It answers when it cannot, and goes away when it could; one that knows no better says nothing.
+  const base::Duration give_up = base::sys::monotonic_now() + std::chrono::seconds(20);
+  while (base::sys::monotonic_now() < give_up) {
+    pollfd wait{old->fd(), POLLIN, 0};
+    if (::poll(&wait, 1, 1000) <= 0) continue;
+    if (!receive_more(old->fd(), old->buffer_)) break;
+    if (take_frame(old->buffer_)) return old;
+  }
+  while (base::sys::monotonic_now() < give_up) {
+    if (auto renewed = connect(paths)) return renewed;
+    ::usleep(2000);
+  }
+  return {};
+}
+
 bool wake(const base::ProjectPaths& paths) {
   const auto look = executor::look_at_supervisor(paths);
   if (!look || (!look->keeper_stopped && !look->stopped)) return false;
@@ -67,7 +110,7 @@ bool wake(const base::ProjectPaths& paths) {
 
 Client Client::start(const base::ProjectPaths& paths) {
   const bool woken = wake(paths);
-  if (auto running = connect(paths)) return std::move(*running);
+  if (auto running = connect_renewed(paths)) return std::move(*running);
   // A keeper that goes on starts a supervisor at once.
   for (int i = 0; woken && i < 200; ++i) {
     ::usleep(10'000);
@@ -135,6 +178,7 @@ void sweep(const base::ProjectPaths& paths) {
     if (error.errnum() != EBUSY) throw;  // a keeper is in it: its next supervisor tidies up
   }
   CRASH_POINT("sweep/before");
+  executor::unpin_all(paths);
   base::remove_tree(paths.run);
   CRASH_POINT("sweep/between");
   try {

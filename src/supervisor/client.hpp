@@ -30,7 +30,10 @@ class Client {
  public:
   // Nothing when no supervisor of this project runs.
   static std::optional<Client> connect(const base::ProjectPaths& paths);
-  // Connects, or starts keeper and supervisor first.
+  // The same; keeper and supervisor of another program than ours are replaced by ours first, while
+  // the containers run on. Where that does not work it is the old one.
+  static std::optional<Client> connect_renewed(const base::ProjectPaths& paths);
+  // Connects (renewed), or starts keeper and supervisor first.
   static Client start(const base::ProjectPaths& paths);
 
   // Sends the plan, reports every event as it comes, returns when the plan has ended. While it

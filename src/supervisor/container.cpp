@@ -7,6 +7,7 @@
 #include "base/sys.hpp"
 #include "executor/cgroup.hpp"
 #include "executor/devices.hpp"
+#include "executor/process_pin.hpp"
 #include "supervisor/container_parts.hpp"
 
 namespace supervisor {
@@ -129,7 +130,7 @@ void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held
       running() || (state_.status == ContainerStatus::Created && state_.process.pid > 0);
   // In the order of held(): out, then err and stdin where there are.
   if (!held.empty()) out_ = std::move(held[0]);
-  if (held.size() > 1 && !spec_.tty) err_ = std::move(held[1]);
+  if (held.size() > 1) err_ = std::move(held[1]);
   if (held.size() > 2) stdin_ = std::move(held[2]);
   started_mono_ = base::sys::monotonic_now() -
                   std::chrono::duration_cast<base::Duration>(Clock::now() - state_.started_at);
@@ -151,6 +152,10 @@ void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held
       }
     }
     save();
+    if (const std::string pin = executor::process_pin(host_.paths, spec_.name);
+        !executor::pinned_process(pin)) {
+      executor::pin_process(launched_.pidfd, pin);
+    }
     watch_process();
     was_healthy_ = state_.health == planner::Health::Healthy;
     if (state_.status == ContainerStatus::Running) start_health();
@@ -172,8 +177,12 @@ void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held
     ended(executor::exit_state(record));
     return;
   }
-  // It may have ended just now: the keeper has yet to reap it and say how.
-  exit_attempts_ = kExitAttempts - kExitAttemptsAdopted;
+  // It may have ended just now, and somebody has yet to reap it: our keeper then says how, or the
+  // kernel by what is pinned. Otherwise nobody ever will.
+  launched_.pidfd = executor::pinned_process(executor::process_pin(host_.paths, spec_.name));
+  const auto stat = base::process_stat(state_.process.pid);
+  const bool waits = stat && stat->start_time == state_.process.start_time;
+  exit_attempts_ = kExitAttempts - (waits ? kExitAttempts : kExitAttemptsAdopted);
   on_gone();
 }
 

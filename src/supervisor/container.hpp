@@ -116,7 +116,8 @@ class Container {
   planner::Container spec_;
   planner::ActualContainer state_;
   executor::Launched launched_;
-  base::Fd out_, err_, stdin_;  // FIFOs, read and write; a tty: out_ is the pty's master
+  base::Fd out_, err_, stdin_;  // FIFOs, read and write; a tty: out_ is the pty's master and
+                                // err_ what its output goes through
   Done launch_done_, hooks_done_;
   std::vector<Done> stop_done_;
   std::unique_ptr<HealthMonitor> health_;

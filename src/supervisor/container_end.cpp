@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "base/sys.hpp"
 #include "executor/cgroup.hpp"
+#include "executor/process_pin.hpp"
 #include "planner/restart.hpp"
 #include "supervisor/container_parts.hpp"
 
@@ -111,6 +112,7 @@ void Container::ended(const planner::ExitState& exit) {
   }
   save();
   CRASH_POINT("ended/saved");
+  executor::unpin_process(executor::process_pin(host_.paths, spec_.name));
   host_.keeper.forget(process);
   if (spec_.tty) {
     host_.logs.detach(spec_.name);

@@ -15,8 +15,10 @@
 #include "base/sys.hpp"
 #include "executor/cgroup.hpp"
 #include "executor/devices.hpp"
+#include "executor/process_pin.hpp"
 #include "image/rootfs.hpp"
 #include "netfab/netns.hpp"
+#include "spec/log_options.hpp"
 #include "supervisor/container_parts.hpp"
 
 namespace supervisor {
@@ -112,6 +114,9 @@ void Container::start(Done done) {
 void Container::open_streams() {
   const std::string run = host_.paths.container_run(spec_.name);
   if (spec_.tty) {
+    // What is taken from the terminal and not yet in a file lies in a pipe, held by the keeper too.
+    if (!err_) err_ = open_fifo(run + "/terminal");
+    if (out_) return;  // adopted: another master would hang the old terminal up
     base::Fd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
     if (!master || ::grantpt(master.get()) != 0 || ::unlockpt(master.get()) != 0) {
       base::throw_errno("open", "a pty");
@@ -139,10 +144,13 @@ std::vector<int> Container::held() const {
 }
 
 void Container::attach_logs() {
-  base::Fd out = spec_.tty ? base::sys::dup(out_.get()) : reader_of(out_);
-  base::Fd err = spec_.tty ? base::Fd{} : reader_of(err_);
-  host_.logs.attach(spec_.name, std::move(out), std::move(err), host_.paths.log_dir(spec_.name),
-                    log_limits(spec_.logging.options));
+  const spec::LogOptions options = spec::parse_log_options(spec_.logging);
+  LogStreams streams;
+  streams.out = spec_.tty ? base::sys::dup(out_.get()) : reader_of(out_);
+  (spec_.tty ? streams.through : streams.err) =
+      spec_.tty ? base::sys::dup(err_.get()) : reader_of(err_);
+  host_.logs.attach(spec_.name, std::move(streams), host_.paths.log_dir(spec_.name),
+                    {options.max_size, options.max_files});
 }
 
 void Container::begin_launch(Done done) {
@@ -192,6 +200,7 @@ void Container::begin_launch(Done done) {
                                   .stderr_fd = spec_.tty ? slave.get() : err_.get(),
                                   .clone_parent = true});
     CRASH_POINT("launch/hold");
+    executor::pin_process(launched_.pidfd, executor::process_pin(host_.paths, spec_.name));
     hold_streams();
     attach_logs();
     CRASH_POINT("launch/logs");
@@ -225,6 +234,7 @@ void Container::on_status() {
     state_.error = failed->text;
     state_.exit = {true, failed->errnum == ENOENT ? 127 : 126, 0, false, Clock::now()};
     state_.process = {};
+    executor::unpin_process(executor::process_pin(host_.paths, spec_.name));
     host_.logs.detach(spec_.name);
     save();
     if (done) done({false, failed->text, failed->hint});

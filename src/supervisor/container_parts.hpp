@@ -6,9 +6,9 @@
 
 namespace supervisor {
 
-// How often, 30 ms apart, the keeper's word on an end is waited for; less where it may be a keeper
-// that is not the parent and has nothing to say.
-inline constexpr unsigned kExitAttempts = 100, kExitAttemptsAdopted = 20;
+// How often, 30 ms apart, the word on an end is waited for; less where the process is gone for good
+// and at most a message of the keeper's is still on its way.
+inline constexpr unsigned kExitAttempts = 100, kExitAttemptsAdopted = 3;
 
 executor::StepResult failed_step(const base::Error& error);
 

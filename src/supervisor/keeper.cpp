@@ -27,7 +27,9 @@
 #include "executor/cgroup.hpp"
 #include "executor/container_state.hpp"
 #include "supervisor/client.hpp"
+#include "supervisor/control.hpp"
 #include "supervisor/keeper_link.hpp"
+#include "supervisor/keeper_state.hpp"
 
 extern char** environ;
 
@@ -92,13 +94,18 @@ pid_t spawn_self(const char* name, const base::ProjectPaths& paths, int three, i
   return pid;
 }
 
+std::string keeper_sign(const base::ProjectPaths& paths) {
+  return paths.control_socket + ".keeper";
+}
+
 class Keeper {
  public:
   explicit Keeper(base::ProjectPaths paths) : paths_(std::move(paths)) {}
 
-  int run() {
+  // `state`: we are a keeper that has become a newer program, and this is what it knew.
+  int run(base::Fd state) {
     // First of all: whatever is opened next would get the number of one that was not inherited.
-    base::Fd client(::fcntl(kClientFd, F_GETFD) >= 0 ? kClientFd : -1);
+    base::Fd client(!state && ::fcntl(kClientFd, F_GETFD) >= 0 ? kClientFd : -1);
     if (client) ::fcntl(client.get(), F_SETFD, FD_CLOEXEC);
     sigset_t watched;
     ::sigemptyset(&watched);
@@ -108,15 +115,24 @@ class Keeper {
     ::signal(SIGHUP, SIG_IGN);
     const base::Fd signals(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
     CRASH_POINT("started");
-    take_over();
+    if (state) {
+      restore(state);
+    } else {
+      take_over();
+    }
     CRASH_POINT("taken-over");
+    // Nothing is said over it: that it answers tells that somebody is there to reap and to tell.
+    sign_ = base::Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const ControlAddress address(keeper_sign(paths_));
+    if (::bind(sign_.get(), address.get(), address.size()) != 0) sign_.reset();
     try {
       // So that the end of a cron job or of a unit does not end the stack.
       executor::leave_callers_cgroups(supervisor_cgroup(paths_));
     } catch (const base::Error&) {
       // Without the right to leave we still serve: the stack ends with the caller's group then.
     }
-    start_supervisor(std::move(client));
+    if (supervisor_ == 0) start_supervisor(std::move(client));
+    if (!reap()) return 0;  // what ended while one program became the other
     while (true) {
       std::vector<pollfd> polled{{signals.get(), POLLIN, 0}};
       if (socket_) polled.push_back({socket_.get(), POLLIN, 0});
@@ -197,6 +213,9 @@ class Keeper {
           return base::cat(record.process.pid, " ", record.process.start_time) == text;
         });
         break;
+      case KeeperVerb::Renew:
+        renew(text);
+        break;
       case KeeperVerb::Quit:
         quit_ = true;
         break;
@@ -206,6 +225,33 @@ class Keeper {
         break;
     }
     CRASH_POINT("message/", message.text[0], "/after");
+  }
+
+  // The same process, so that the containers keep their parent; the supervisor sees its link end
+  // and goes. Comes back only when the program cannot be run: then all is as before.
+  void renew(const std::string& program) {
+    const KeeperState state{supervisor_, held_, exits_};
+    try {
+      const base::Fd written = write_keeper_state(state);
+      for (const auto& [key, fds] : held_) {
+        for (const base::Fd& fd : fds) ::fcntl(fd.get(), F_SETFD, 0);
+      }
+      ::fcntl(written.get(), F_SETFD, 0);
+      std::vector<std::string> words = program_arguments(kKeeperName, paths_);
+      words.push_back(std::to_string(written.get()));
+      ::execve(program.c_str(), raw(words).data(), environ);
+    } catch (const base::Error&) {
+    }
+    for (const auto& [key, fds] : held_) {
+      for (const base::Fd& fd : fds) ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
+    }
+  }
+
+  void restore(const base::Fd& state) {
+    KeeperInheritance inherited = read_keeper_state(state);
+    supervisor_ = inherited.supervisor;
+    held_ = std::move(inherited.held);
+    exits_ = std::move(inherited.exits);
   }
 
   // False when all is over.
@@ -266,7 +312,7 @@ class Keeper {
   }
 
   base::ProjectPaths paths_;
-  base::Fd socket_;
+  base::Fd socket_, sign_;
   pid_t supervisor_ = 0;
   std::map<std::string, std::vector<base::Fd>> held_;
   std::deque<executor::ExitRecord> exits_;
@@ -277,6 +323,12 @@ class Keeper {
 };
 
 }  // namespace
+
+bool keeper_alive(const base::ProjectPaths& paths) {
+  const base::Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const ControlAddress address(keeper_sign(paths));
+  return socket && ::connect(socket.get(), address.get(), address.size()) == 0;
+}
 
 std::string supervisor_cgroup(const base::ProjectPaths& paths) {
   return paths.cgroup + "/.supervisor";
@@ -329,7 +381,9 @@ int keeper_main(int argc, char** argv) {
   try {
     ::prctl(PR_SET_NAME, "stack-keeper");
     base::sys::raise_open_files();  // several a container
-    return Keeper(parse_program_arguments(argc, argv)).run();
+    // One that was renewed has one word more: the descriptor of its state.
+    base::Fd state(argc == 6 ? static_cast<int>(base::parse_int(argv[5]).value_or(-1)) : -1);
+    return Keeper(parse_program_arguments(state ? 5 : argc, argv)).run(std::move(state));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "stack-keeper: %s\n", error.what());
     return 1;

@@ -23,6 +23,9 @@ struct KeeperStart {
 };
 void start_keeper(KeeperStart start);
 
+// Whether one is there, with or without a supervisor.
+bool keeper_alive(const base::ProjectPaths& paths);
+
 // The group of keeper and supervisor themselves, where they had to leave the caller's.
 std::string supervisor_cgroup(const base::ProjectPaths& paths);
 

@@ -31,7 +31,11 @@ bool decode_exit(const std::string& text, executor::ExitRecord& record) {
 
 void KeeperLink::send(KeeperVerb verb, const std::string& text, const std::vector<int>& fds) {
   CRASH_POINT("keeper/tell/", static_cast<char>(verb), "/before");
-  base::sys::send_with_fds(socket_.get(), base::cat(static_cast<char>(verb), text), fds);
+  try {
+    base::sys::send_with_fds(socket_.get(), base::cat(static_cast<char>(verb), text), fds);
+  } catch (const base::SysError&) {
+    // It has died: receive() says so, and the next one is told everything.
+  }
   CRASH_POINT("keeper/tell/", static_cast<char>(verb), "/after");
 }
 
@@ -42,7 +46,8 @@ KeeperLink::Inventory KeeperLink::list() {
     pollfd wait{socket_.get(), POLLIN, 0};
     if (::poll(&wait, 1, 10'000) == 0) throw base::Error("the keeper does not answer");
     base::sys::Received message = base::sys::receive_with_fds(socket_.get());
-    if (message.eof) throw base::Error("the keeper has gone");
+    // It died while we started: what it had sent counts, and the loop hears of its end next.
+    if (message.eof) return out;
     if (!message.got || message.text.empty()) continue;
     const auto verb = static_cast<KeeperVerb>(message.text[0]);
     const std::string text = message.text.substr(1);
@@ -63,6 +68,9 @@ void KeeperLink::drop(const std::string& key) {
 }
 void KeeperLink::forget(const base::ProcessId& process) {
   send(KeeperVerb::Forget, base::cat(process.pid, " ", process.start_time));
+}
+void KeeperLink::renew(const std::string& path) {
+  send(KeeperVerb::Renew, path);
 }
 void KeeperLink::quit() {
   send(KeeperVerb::Quit, {});

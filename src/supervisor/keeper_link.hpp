@@ -25,6 +25,7 @@ enum class KeeperVerb : char {
   Listed = 'l',  // keeper → supervisor: end of the list
   Exit = 'e',    // keeper → supervisor: an ExitRecord as text
   Forget = 'F',  // supervisor → keeper: this exit is written down; text is pid and start time
+  Renew = 'R',   // supervisor → keeper: text is the path of a program to become, state kept
   Quit = 'Q',    // supervisor → keeper: nothing is left to do
 };
 
@@ -44,12 +45,14 @@ class KeeperLink {
     std::map<std::string, std::vector<base::Fd>> held;
     std::vector<executor::ExitRecord> exits;
   };
-  // Asks and waits for the answer: at the start only. Throws base::Error when the keeper is gone.
+  // Asks and waits for the answer: at the start only. From a keeper that is gone: what it had sent.
   Inventory list();
   void hold(const std::string& key, const std::vector<int>& fds);
   void drop(const std::string& key);
   void forget(const base::ProcessId& process);
   void quit();
+  // The keeper becomes the program at `path`, with all that it holds; the link then ends.
+  void renew(const std::string& path);
   // Exits that have arrived; `gone` is set when the keeper has died.
   std::vector<executor::ExitRecord> receive(bool& gone);
   [[nodiscard]] int fd() const { return socket_.get(); }

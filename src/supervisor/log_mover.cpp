@@ -22,7 +22,8 @@ namespace {
 
 // One noisy container must not hold up the others: so much a stream and round of the loop.
 constexpr std::uint64_t kRound = 1U << 20U;
-// What a SIGKILL can lose of a terminal's output: bytes cannot be spliced out of a pty.
+// What a SIGKILL can lose of a terminal's output where the kernel cannot splice out of a pty (below
+// 5.11), or nobody gave us a pipe to splice through.
 constexpr std::size_t kTtyBuffer = 4096;
 // The last move, when a container is let go: more than any pipe holds, but not for ever.
 constexpr std::uint64_t kLast = 16U << 20U;
@@ -64,16 +65,16 @@ struct Stream {
 // One container's streams and the segment they go to.
 class Log {
  public:
-  Log(Loop& loop, std::string container, base::Fd out, base::Fd err, std::string dir,
-      LogLimits limits)
+  Log(Loop& loop, std::string container, LogStreams streams, std::string dir, LogLimits limits)
       : loop_(loop),
         container_(std::move(container)),
         dir_(std::move(dir)),
         limits_(limits),
-        tty_(!err.valid()) {
+        tty_(!streams.err.valid()),
+        through_(std::move(streams.through)) {
     limits_.max_files = std::max(limits_.max_files, 1U);
-    streams_[0].source = std::move(out);
-    streams_[1].source = std::move(err);
+    streams_[0].source = std::move(streams.out);
+    streams_[1].source = std::move(streams.err);
     struct stat info {};
     // A single stream is a terminal, but a pipe given as one is still spliced.
     if (tty_ && ::fstat(streams_[0].source.get(), &info) == 0 && S_ISFIFO(info.st_mode)) {
@@ -91,6 +92,10 @@ class Log {
         base::throw_errno("fcntl", container_);
       }
       watch(i);
+    }
+    // What a mover before us had taken from the terminal when it died: nothing else wakes us for
+    // it.
+    while (tty_ && through_ && move(0).state == Moved::State::Data) {
     }
   }
 
@@ -157,7 +162,9 @@ class Log {
     const std::uint64_t filled = used();
     const std::uint64_t room = limits_.max_size > filled ? limits_.max_size - filled : 1;
     const std::uint64_t want = std::min(kRound, room);
-    const Moved result = tty_ ? copy(stream, want) : splice(stream, want);
+    const Moved result = !tty_       ? splice(stream.source, stream, want)
+                         : !through_ ? copy(stream, want)
+                                     : splice_terminal(stream, want);
     if (result.state == Moved::State::Data) {
       stream.size += result.bytes;
       refused_ = false;
@@ -165,10 +172,26 @@ class Log {
     return result;
   }
 
-  static Moved splice(Stream& stream, std::uint64_t want) {
+  static Moved splice(const base::Fd& source, Stream& stream, std::uint64_t want) {
     auto offset = static_cast<loff_t>(stream.size);
-    return moved(::splice(stream.source.get(), nullptr, stream.file.get(), &offset, want,
+    return moved(::splice(source.get(), nullptr, stream.file.get(), &offset, want,
                           SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
+  }
+
+  // Into a pipe that outlives us, then from there: at no instruction are the bytes in our memory
+  // alone. One side of a splice has to be a pipe.
+  Moved splice_terminal(Stream& stream, std::uint64_t want) {
+    const Moved taken = moved(::splice(stream.source.get(), nullptr, through_.get(), nullptr,
+                                       kRound, SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
+    const Moved result = splice(through_, stream, want);
+    if (result.state != Moved::State::Empty || taken.state != Moved::State::Refused) {
+      return taken.state == Moved::State::End && result.state == Moved::State::Empty ? taken
+                                                                                     : result;
+    }
+    if (taken.errnum == EIO) return {Moved::State::End, 0, 0};  // the last process on it has gone
+    if (taken.errnum != EINVAL) return taken;
+    through_.reset();  // this kernel cannot
+    return copy(stream, want);
   }
 
   static Moved copy(Stream& stream, std::uint64_t want) {
@@ -255,6 +278,7 @@ class Log {
   std::uint64_t index_size_ = 0;
   LogRecord last_;
   std::uint64_t number_ = 1;
+  base::Fd through_;
 };
 
 }  // namespace
@@ -268,11 +292,11 @@ struct LogMover::Impl {
 LogMover::LogMover(Loop& loop) : impl_(std::make_unique<Impl>(loop)) {}
 LogMover::~LogMover() = default;
 
-void LogMover::attach(const std::string& container, base::Fd out, base::Fd err,
-                      const std::string& dir, LogLimits limits) {
+void LogMover::attach(const std::string& container, LogStreams streams, const std::string& dir,
+                      LogLimits limits) {
   detach(container);
-  impl_->logs.emplace(container, std::make_unique<Log>(impl_->loop, container, std::move(out),
-                                                       std::move(err), dir, limits));
+  impl_->logs.emplace(
+      container, std::make_unique<Log>(impl_->loop, container, std::move(streams), dir, limits));
 }
 
 void LogMover::detach(const std::string& container) {

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -18,8 +17,12 @@ struct LogLimits {
   std::uint64_t max_size = 20U << 20U;  // bytes a file
   unsigned max_files = 5;
 };
-// From logging options max-size ("10m") and max-file ("3"); throws base::Error naming a bad one.
-LogLimits log_limits(const std::map<std::string, std::string>& options);
+
+struct LogStreams {
+  base::Fd out;      // a FIFO to read from, or a pty's master
+  base::Fd err;      // invalid: a tty, one stream
+  base::Fd through;  // of a tty: a FIFO, read and write, that somebody else holds as well
+};
 
 class LogMover {
  public:
@@ -28,8 +31,8 @@ class LogMover {
   LogMover(const LogMover&) = delete;
   LogMover& operator=(const LogMover&) = delete;
 
-  // Starts moving. `err` invalid: a tty, one stream. Continues the files in `dir` where they end.
-  void attach(const std::string& container, base::Fd out, base::Fd err, const std::string& dir,
+  // Starts moving. Continues the files in `dir` where they end.
+  void attach(const std::string& container, LogStreams streams, const std::string& dir,
               LogLimits limits);
   // Moves what is left without waiting, then lets go.
   void detach(const std::string& container);

@@ -14,6 +14,7 @@
 #include "executor/cgroup.hpp"
 #include "executor/launch.hpp"
 #include "executor/observe.hpp"
+#include "executor/process_pin.hpp"
 #include "executor/world.hpp"
 #include "netfab/links.hpp"
 #include "netfab/netns.hpp"
@@ -490,6 +491,7 @@ void Supervisor::forget_everything() {
   }
   try {
     CRASH_POINT("forget/run");
+    executor::unpin_all(paths_);
     base::remove_tree(paths_.run);
     CRASH_POINT("forget/data");
     base::remove_tree(paths_.data);

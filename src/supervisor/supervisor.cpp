@@ -25,6 +25,10 @@
 namespace supervisor {
 
 using executor::Phase;
+
+namespace {
+constexpr int kRenewed = 75;  // anything but 0, which tells the keeper that all is over
+}
 using planner::ContainerStatus;
 
 Supervisor::Supervisor(base::ProjectPaths paths, KeeperLink keeper, base::Fd lock)
@@ -63,7 +67,7 @@ Supervisor::Supervisor(base::ProjectPaths paths, KeeperLink keeper, base::Fd loc
 
 Supervisor::~Supervisor() = default;
 
-void Supervisor::run(base::Fd first, KeeperLink::Inventory inventory) {
+int Supervisor::run(base::Fd first, KeeperLink::Inventory inventory) {
   CRASH_POINT("adopt/before");
   if (inventory.held.erase(kLockKey) != 0) keeper_.drop(kLockKey);
   adopt_all(std::move(inventory));
@@ -81,6 +85,7 @@ void Supervisor::run(base::Fd first, KeeperLink::Inventory inventory) {
   empty_trash();
   leave_if_idle();
   loop_.run();
+  return renew_program_.empty() ? 0 : kRenewed;
 }
 
 void Supervisor::adopt_all(KeeperLink::Inventory inventory) {
@@ -126,7 +131,12 @@ void Supervisor::on_keeper() {
   for (const executor::ExitRecord& record : keeper_.receive(gone)) {
     for (const auto& [name, container] : containers_) container->on_exit(record);
   }
-  if (gone) new_keeper();
+  if (!gone) return;
+  if (renew_program_.empty()) {
+    new_keeper();
+  } else {
+    loop_.stop();
+  }
 }
 
 // Our keeper has died. A new one is started that holds what we hold and starts a new supervisor; we
@@ -193,13 +203,34 @@ void Supervisor::on_request(Control::ClientId client, const nlohmann::json& requ
     if (current_ && current_->client == client) {
       if (runner_) runner_->cancel();
     }
+  } else if (op == "renew") {
+    renew_client_ = client;
+    renew_program_ = request.value("program", "");
+    renew_when_idle();
   } else if (op == "stdin") {
     const auto at = containers_.find(request.value("container", ""));
     control_->send_fd(client, at == containers_.end() ? -1 : at->second->stdin_fd());
   }
 }
 
+// Between two plans. The keeper becomes the new program; we hear our link end, and it starts one of
+// the new program in our place.
+void Supervisor::renew_when_idle() {
+  if (renew_program_.empty() || current_) return;
+  base::log::info(base::cat("taken over by ", renew_program_));
+  keeper_.renew(renew_program_);
+  loop_.after(std::chrono::seconds(5), [this] {
+    base::log::warn(base::cat(std::exchange(renew_program_, {}), " cannot be run"));
+    control_->send(renew_client_, {{"renewed", false}});
+    next_request();
+  });
+}
+
 void Supervisor::next_request() {
+  if (!renew_program_.empty()) {
+    renew_when_idle();
+    return;
+  }
   if (current_ || requests_.empty()) {
     leave_if_idle();
     return;
@@ -290,7 +321,9 @@ void Supervisor::leave_if_idle() {
   if (idle_timer_ != 0) return;
   idle_timer_ = loop_.soon([this] {
     idle_timer_ = 0;
-    if (!control_ || !control_->idle() || current_ || !requests_.empty() || !work_.idle()) return;
+    if (!renew_program_.empty() || !control_ || !control_->idle() || current_ ||
+        !requests_.empty() || !work_.idle())
+      return;
     for (const auto& [name, container] : containers_) {
       if (container->active()) return;
     }
@@ -368,9 +401,8 @@ int supervisor_main(int argc, char** argv) {
     sign_lock(*lock);
     base::sys::make_dirs(paths.run, 0700);
     base::log::open(supervisor_log(paths));
-    Supervisor(paths, std::move(link), std::move(*lock))
+    return Supervisor(paths, std::move(link), std::move(*lock))
         .run(std::move(client), std::move(inventory));
-    return 0;
   } catch (const std::exception& error) {
     base::log::error(base::cat("supervisor of ", paths.project, ": ", error.what()));
     return 1;

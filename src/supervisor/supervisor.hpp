@@ -30,9 +30,9 @@ class Supervisor final : public executor::Actuator {
   Supervisor(base::ProjectPaths paths, KeeperLink keeper, base::Fd lock);
   ~Supervisor() override;
 
-  // Takes over what runs, serves `first` when valid, and returns when nothing is left to do.
-  // `inventory`: what the keeper holds.
-  void run(base::Fd first, KeeperLink::Inventory inventory);
+  // Takes over what runs, serves `first` when valid, and returns when nothing is left to do (0), or
+  // when one of another program takes our place (not 0). `inventory`: what the keeper holds.
+  int run(base::Fd first, KeeperLink::Inventory inventory);
 
   void begin(const planner::Step& step, std::function<void(executor::StepResult)> done) override;
   const planner::ActualContainer* find(const std::string& container) override;
@@ -59,6 +59,7 @@ class Supervisor final : public executor::Actuator {
   void send_event(const executor::StepEvent& event);
   void leave_if_idle();
   void new_keeper();
+  void renew_when_idle();
 
   // Steps, by kind (steps.cpp).
   void step_network(const planner::Step& step, const Done& done);
@@ -115,6 +116,8 @@ class Supervisor final : public executor::Actuator {
   std::deque<Request> requests_;
   std::optional<Request> current_;
   std::unique_ptr<executor::Runner> runner_;
+  std::string renew_program_;  // to make way for; empty: none
+  Control::ClientId renew_client_ = 0;
   Loop::Id keeper_watch_ = 0, idle_timer_ = 0;
   bool trash_running_ = false, forgotten_ = false;
 };

@@ -1,6 +1,9 @@
 """Any process of ours may die at any instruction."""
 
+import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import time
@@ -145,6 +148,78 @@ class Kill(harness.Case):
         for pid in {supervisor, *m.ours("stack-supervisor", "kill")}:
             harness.kill_if_there(pid)
         self.stack("down", "-t", "1")
+
+    def kill_both(self):
+        m = self.machine
+        keeper, supervisor = m.keeper("kill"), m.supervisor("kill")
+        harness.kill(keeper)
+        for pid in {supervisor, *m.ours("stack-supervisor", "kill")}:
+            harness.kill_if_there(pid)
+
+    def test_ends_while_both_are_dead(self):
+        """The kernel keeps the exit of what is pinned (6.15); below that it is unknown, said at once and aloud."""
+        m = self.machine
+        self.stack("up", "-d")
+        pinned = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2]) >= (6, 15)
+        pid, _ = m.init("kill-ends-1")
+        self.kill_both()
+        (m.work / "signal/end").touch()
+        harness.wait_until(lambda: not harness.is_alive(pid), "its end")
+        row = m.container("kill-ends-1")
+        self.assertEqual(row["State"], "exited")
+        if pinned:
+            harness.wait_until(lambda: m.container("kill-ends-1")["ExitCode"] == 7, "the kernel's word")
+        else:
+            self.assertEqual((row["ExitCode"], row["ExitCodeKnown"]), (-1, False))
+        inits = m.inits(*RUNNING)
+        self.stack("start", "web")  # a new pair
+        self.stack("up", "-d", "web")
+        row = m.container("kill-ends-1")
+        self.assertEqual(row["ExitCode"], 7 if pinned else -1, row)
+        self.assertEqual(m.inits(*RUNNING), inits)
+        # Killed from outside, with nobody of ours alive.
+        pid, _ = m.init("kill-counter-1")
+        self.kill_both()
+        harness.kill(pid)
+        if pinned:
+            harness.wait_until(lambda: m.container("kill-counter-1")["Signal"] == "SIGKILL", "how it ended")
+        self.stack("down", "-t", "1")
+
+    def test_a_new_program_takes_over(self):
+        """`stack` was upgraded: the next command has keeper and supervisor run it; no container notices."""
+        m = self.machine
+        copy = m.base / "stack-new"
+        shutil.copy(harness.STACK, copy)
+
+        def new(*args):
+            return subprocess.run([copy, *args], cwd=m.work, env=m.env, capture_output=True, text=True, timeout=120,
+                                  check=True, stdin=subprocess.DEVNULL)
+
+        self.stack("up", "-d")
+        inits = m.inits(*RUNNING)
+        keeper, supervisor = m.keeper("kill"), m.supervisor("kill")
+        load = m.load("--threads", 2, f"http://{harness.HOST_V4}:8080/")
+        new("up", "-d")  # nothing to do, but for that
+        for role in ("stack-keeper", "stack-supervisor"):
+            running = [os.readlink(f"/proc/{pid}/exe") for pid in m.ours(role, "kill")]
+            self.assertEqual(running, [str(copy)], role)
+        self.assertEqual(m.keeper("kill"), keeper, "the containers keep their parent")
+        self.assertNotEqual(m.supervisor("kill"), supervisor)
+        self.assertEqual(m.inits(*RUNNING), inits)
+        (m.work / "signal/end").touch()
+        harness.wait_until(lambda: m.container("kill-ends-1")["ExitCode"] == 7, "an end seen by the new one", 15)
+        # The same program again replaces nothing; a dead supervisor is started as the new program.
+        supervisor = m.supervisor("kill")
+        new("up", "-d", "web")
+        self.assertEqual(m.supervisor("kill"), supervisor)
+        harness.kill(supervisor)
+        other = harness.wait_until(lambda: m.ours("stack-supervisor", "kill") not in ([], [supervisor])
+                                   and m.supervisor("kill"), "a new supervisor", 10)
+        harness.wait_until(lambda: os.readlink(f"/proc/{other}/exe") == str(copy), "the new program", 10)
+        got = load.finish()
+        self.assertEqual(got["failed"], 0, got["errors"])
+        self.check_lines()
+        new("down", "-t", "1")
 
     def test_container_killed_from_outside(self):
         m = self.machine

@@ -33,13 +33,18 @@ class LogMoverTest : public ::testing::Test {
   }
   void TearDown() override { base::remove_tree(dir_); }
 
+  [[nodiscard]] LogStreams fifos() const {
+    return {base::sys::open(dir_ + "/out", O_RDONLY | O_NONBLOCK),
+            base::sys::open(dir_ + "/err", O_RDONLY | O_NONBLOCK),
+            {}};
+  }
+
   pid_t start_mover(LogLimits limits) {
     const pid_t pid = ::fork();
     if (pid != 0) return pid;
     Loop loop;
     LogMover mover(loop);
-    mover.attach("c", base::sys::open(dir_ + "/out", O_RDONLY | O_NONBLOCK),
-                 base::sys::open(dir_ + "/err", O_RDONLY | O_NONBLOCK), logs_, limits);
+    mover.attach("c", fifos(), logs_, limits);
     loop.run();
     ::_exit(0);
   }
@@ -51,8 +56,7 @@ class LogMoverTest : public ::testing::Test {
   void move_all(LogLimits limits) {
     Loop loop;
     LogMover mover(loop);
-    mover.attach("c", base::sys::open(dir_ + "/out", O_RDONLY | O_NONBLOCK),
-                 base::sys::open(dir_ + "/err", O_RDONLY | O_NONBLOCK), logs_, limits);
+    mover.attach("c", fifos(), logs_, limits);
     mover.detach("c");
   }
 
@@ -147,8 +151,7 @@ TEST_F(LogMoverTest, FollowsWhileItIsWritten) {
   const LogLimits limits{8192, 2};
   Loop loop;
   LogMover mover(loop);
-  mover.attach("c", base::sys::open(dir_ + "/out", O_RDONLY),
-               base::sys::open(dir_ + "/err", O_RDONLY), logs_, limits);
+  mover.attach("c", fifos(), logs_, limits);
   LogReader reader(logs_);
   int written = 0;
   int read = 0;
@@ -179,7 +182,7 @@ TEST_F(LogMoverTest, ATerminalIsOneStream) {
   base::Fd slave = base::sys::open(::ptsname(master.get()), O_RDWR | O_NOCTTY);
   Loop loop;
   LogMover mover(loop);
-  mover.attach("c", base::sys::dup(master.get()), base::Fd(), logs_, {});
+  mover.attach("c", {base::sys::dup(master.get()), {}, base::sys::dup(out_.get())}, logs_, {});
   base::sys::write_all(slave.get(), "one\ntwo\n", "pty");
   LogReader reader(logs_);
   std::string text;
@@ -202,8 +205,7 @@ TEST_F(LogMoverTest, AFullDiskHoldsTheContainerUp) {
   logs_ = small + "/log";
   Loop loop;
   LogMover mover(loop);
-  mover.attach("c", base::sys::open(dir_ + "/out", O_RDONLY),
-               base::sys::open(dir_ + "/err", O_RDONLY), logs_, {});
+  mover.attach("c", fifos(), logs_, {});
   ASSERT_EQ(::fcntl(out_.get(), F_SETFL, O_RDWR | O_NONBLOCK), 0);
   int written = 0;
   const auto fill = [&] {

@@ -18,35 +18,6 @@
 namespace supervisor {
 namespace {
 
-TEST(LogLimits, DefaultsAndUnits) {
-  EXPECT_EQ(log_limits({}).max_size, 20U << 20U);
-  EXPECT_EQ(log_limits({}).max_files, 5U);
-  const std::vector<std::pair<std::string, std::uint64_t>> table = {
-      {"10m", 10U << 20U}, {"64k", 64U << 10U},  {"1g", 1U << 30U},     {"512", 512},
-      {"512b", 512},       {"10MB", 10U << 20U}, {"10MiB", 10U << 20U}, {"1.5k", 1536},
-      {"2 kb", 2048},      {"-1", UINT64_MAX},   {"1t", 1ULL << 40U}};
-  for (const auto& [text, bytes] : table) {
-    EXPECT_EQ(log_limits({{"max-size", text}}).max_size, bytes) << text;
-  }
-  EXPECT_EQ(log_limits({{"max-file", "3"}}).max_files, 3U);
-  EXPECT_EQ(log_limits({{"tag", "x"}}).max_files, 5U);
-}
-
-TEST(LogLimits, BadOnesAreNamed) {
-  for (const std::string text : {"", "m", "10x", "10mm", "0", "-5", "1e400", "10 m b", "nan"}) {
-    try {
-      (void)log_limits({{"max-size", text}});
-      ADD_FAILURE() << text;
-    } catch (const base::Error& error) {
-      EXPECT_NE(std::string(error.what()).find("max-size: \"" + text + "\""), std::string::npos);
-      EXPECT_FALSE(error.hint().empty());
-    }
-  }
-  for (const std::string text : {"", "0", "-1", "three", "1.5", "99999999999999999999"}) {
-    EXPECT_THROW((void)log_limits({{"max-file", text}}), base::Error) << text;
-  }
-}
-
 TEST(LogIndex, Names) {
   EXPECT_EQ(segment_file(1, "idx"), "0000000001.idx");
   EXPECT_EQ(segment_file(12345678901, "out"), "12345678901.out");
