@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "cli/ensure_images.hpp"
+#include "executor/look.hpp"
 #include "executor/world.hpp"
 #include "netfab/ports.hpp"
 #include "supervisor/client.hpp"
@@ -122,6 +123,7 @@ Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
       executor::Names(paths));
   choose_host_ports(out.desired);
   out.actual = executor::observe(paths);
+  executor::look_closer(out.actual, out.desired, paths);
   planner::DiffOptions with_record = options;
   with_record.recorded = recorded;
   if (recorded != nullptr) {

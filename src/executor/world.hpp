@@ -33,7 +33,10 @@ std::optional<NetworkRecord> read_network(const base::Roots& roots, const std::s
 std::vector<NetworkRecord> read_networks(const base::Roots& roots);
 void write_network(const base::Roots& roots, const NetworkRecord& record);
 void forget_network(const base::Roots& roots, const std::string& name);
-// Exclusive over all networks of the root while held (allocation, lease changes).
+// What a stack still has when its intent has gone: its networks, its addresses on those of others.
+void disown_networks(const base::Roots& roots, const std::string& project);
+// Exclusive over all networks of the root while held (allocation, lease changes). Clears away what
+// a holder that died left half written.
 base::Fd lock_networks(const base::Roots& roots);
 
 // `stack network create`: picks a subnet, makes record and bridge. Throws when it exists or
