@@ -1,27 +1,22 @@
-// Reference: what `image:` names. A registry's repository with tag or digest, with docker's
-// defaults (`redis` is docker.io/library/redis:latest), or a transport and a path: oci:DIR[:TAG],
-// oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], dir:ROOTFS, or `host`. Pure text; looks
+// Reference: what `image:` names, its digest parsed and its path absolute (the grammar lies in
+// base/image_name.hpp), and the names under which the store keeps it and people write it. Looks
 // nothing up.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/image_name.hpp"
 #include "image/digest.hpp"
 
 namespace image {
 
-enum class Transport : std::uint8_t { Registry, Host, Dir, Oci, OciArchive, DockerArchive };
+using Transport = base::ImageTransport;
 
 struct Reference {
   Transport transport = Transport::Registry;
-  // Registry: "docker.io", "localhost:5000", "[::1]:5000"; "library/redis".
-  std::string registry, repository;
-  // Registry: "" only when a digest is given. oci:, oci-archive: the name inside the layout.
-  // docker-archive: a whole "name:tag". "" means the only one there.
-  std::string tag;
+  std::string registry, repository, tag;  // as in base::ImageName
   std::optional<Digest> digest;
   std::string path;  // the other transports: absolute when parsed with a working_dir
 

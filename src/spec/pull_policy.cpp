@@ -6,7 +6,8 @@ namespace spec {
 
 std::optional<PullPolicy> parse_pull_policy(std::string_view text) {
   using When = PullPolicy::When;
-  if (text.empty() || text == "missing" || text == "if_not_present" || text == "build") {
+  if (text.empty() || text == "missing" || text == "if_not_present" || text == "build" ||
+      text == "refresh") {
     return PullPolicy{};
   }
   if (text == "always") return PullPolicy{When::Always, {}};

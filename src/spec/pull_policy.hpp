@@ -16,8 +16,8 @@ struct PullPolicy {
   base::Duration age{};  // Older: what was pulled longer ago is asked for again
 };
 
-// always, missing, if_not_present, never, build (as missing: nothing is built), daily, weekly,
-// every_12h.
+// always, missing, if_not_present, never, build (as missing: nothing is built), refresh (as
+// missing, as with docker compose), daily, weekly, every_12h.
 // "" is missing. Nothing when it is none of these.
 std::optional<PullPolicy> parse_pull_policy(std::string_view text);
 

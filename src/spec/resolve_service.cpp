@@ -1,5 +1,6 @@
+#include "base/error.hpp"
+#include "base/image_name.hpp"
 #include "base/text.hpp"
-#include "spec/image_reference.hpp"
 #include "spec/pull_policy.hpp"
 #include "spec/resolve.hpp"
 #include "spec/units.hpp"
@@ -82,9 +83,10 @@ class ServiceReader {
           "add image: NAME, or image: host for this machine's own programs");
     }
     if (!service_.image.value.empty()) {
-      const std::string fault = image_reference_fault(service_.image.value);
-      if (!fault.empty()) {
-        run_error(*image, base::cat("'", service_.image.value, "' names no image: ", fault),
+      try {
+        base::parse_image_name(service_.image.value);
+      } catch (const base::Error& error) {
+        run_error(*image, base::cat("'", service_.image.value, "' names no image: ", error.what()),
                   "an image reads [REGISTRY/]NAME[:TAG][@DIGEST], or host");
       }
     }
@@ -112,11 +114,6 @@ class ServiceReader {
     service_.cgroup_mode = node_.text_of("cgroup");
     service_.platform = node_.text_of("platform");
     service_.pull_policy = node_.text_of("pull_policy");
-    if (!parse_pull_policy(service_.pull_policy)) {
-      error(*node_.find("pull_policy"),
-            base::cat("\"", service_.pull_policy, "\" is no pull_policy"),
-            "always, missing, never, daily, weekly, or every_ and a duration (every_12h)");
-    }
     service_.runtime = node_.text_of("runtime");
   }
 

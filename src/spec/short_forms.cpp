@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "spec/casts.hpp"
+#include "spec/pull_policy.hpp"
 
 namespace spec {
 namespace {
@@ -164,13 +165,7 @@ void check_pull_policy(Node& node, const Path& path, Report& report) {
   if (!node.is_string()) return;
   static const std::vector<std::string> kNames{"always",  "never",   "build", "if_not_present",
                                                "missing", "refresh", "daily", "weekly"};
-  for (const std::string& name : kNames) {
-    if (node.text == name) return;
-  }
-  if (base::starts_with(node.text, "every_") && node.text.size() > 7) {
-    const std::string_view span = std::string_view(node.text).substr(6);
-    if (span.find_first_not_of("0123456789wdhms") == std::string_view::npos) return;
-  }
+  if (parse_pull_policy(node.text)) return;
   std::string hint = suggestion(node.text, kNames);
   if (hint.empty()) hint = "always, missing, never, build, daily, weekly or every_12h";
   report.error(node.place, base::cat(path.str(), ": '", node.text, "' is not known"),

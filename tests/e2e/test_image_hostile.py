@@ -95,6 +95,19 @@ def cases(victim):
                                         "SCHILY.xattr.security.selinux": "system_u:object_r:etc_t:s0",
                                         "SCHILY.xattr.user.kept": "yes"}),
                   folder("d", pax={"SCHILY.xattr.trusted.overlay.opaque": "y"})]), True, "f"),
+        # NUL ends a name, of a header, of GNU's long form and of a PAX record alike. The one difference from containerd,
+        # which refuses the last (Go's archive/tar): libarchive hands names over as C strings, so that it cannot be seen.
+        "NUL in a PAX path": (pax((b"path", b"file\0/../x")) + raw_header(b"ok", 1) + pad(b"1") + END, True, "file"),
+        "NUL in a PAX linkpath": (
+            pax((b"linkpath", f"{target}\0x".encode())) + raw_header(b"l", 0, b"2", b"ok") + raw_header(b"l/file", 1) + pad(b"1")
+            + END, True, "l"),
+        "NUL in a PAX user name": (pax((b"uname", b"a\0b")) + raw_header(b"ok", 1) + pad(b"1") + END, True, "ok"),
+        "NUL in an attribute's value": (
+            pax((b"SCHILY.xattr.user.x", b"a\0b")) + raw_header(b"ok", 1) + pad(b"1") + END, True, "ok"),
+        "NUL in a name": (raw_header(b"ok\0/../../x", 1) + pad(b"1") + END, True, "ok"),
+        "NUL in a GNU long name": (
+            raw_header(b"././@LongLink", 9, b"L", magic=b"ustar  \0") + pad(b"ok\0/../x\0") + raw_header(b"n", 1) + pad(b"1") + END,
+            True, "ok"),
         "newline in a name": (tree([entry("a\nb", b"1")]), True, "a\nb"),
         "name not UTF-8": (raw_header(b"caf\xe9", 1) + pad(b"1") + END, True, None),
         "name of 300 bytes in one part": (tree([entry("n" * 300, b"1")]), False, None),

@@ -56,6 +56,7 @@ TEST(PullPolicy, AsTheSpecificationHasThem) {
   using When = spec::PullPolicy::When;
   EXPECT_EQ(spec::parse_pull_policy("")->when, When::Missing);
   EXPECT_EQ(spec::parse_pull_policy("if_not_present")->when, When::Missing);
+  EXPECT_EQ(spec::parse_pull_policy("refresh")->when, When::Missing);
   EXPECT_EQ(spec::parse_pull_policy("always")->when, When::Always);
   EXPECT_EQ(spec::parse_pull_policy("never")->when, When::Never);
   EXPECT_EQ(spec::parse_pull_policy("daily")->age, std::chrono::hours(24));
