@@ -90,7 +90,7 @@ bool Repairs::is_held(const planner::Step& step, base::Duration now) const {
 // A link that was made again may be made again each minute; a program that ends each time not.
 void Repairs::note_done(const planner::Step& step, base::Duration now) {
   const auto at = entries_.find(step.id);
-  if (!planner::makes_run(step.action)) {
+  if (step.kind != planner::Kind::Container || !planner::makes_run(step.action)) {
     if (at == entries_.end()) return;
     entries_.erase(at);
     changed_ = true;
@@ -133,7 +133,8 @@ std::string Repairs::describe(const std::string& step_id, base::Duration now) co
                                                  entry.failed == 1 ? " time" : " times")
                                      : base::cat("repaired ", entry.again + 1, " times");
   if (!delay) return out + ", given up until the next up";
-  const base::Duration left = std::max(entry.last + *delay - now, base::Duration{0});
+  const base::Duration left = entry.last + *delay - now;
+  if (left.count() <= 0) return out + ", due now";
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
   return out + base::cat(", next in ", base::human_duration(seconds));
 }
