@@ -30,7 +30,6 @@ class Differ {
 
   Plan run() {
     plan_.project = desired_.project;
-    plan_.basis = basis_of(actual_);
     select();
     diff_networks();
     diff_volumes();
@@ -42,6 +41,7 @@ class Differ {
       if (selected_.count(container.service) != 0 && !left) diff_container(container);
     }
     drop_networks();
+    plan_.basis = basis_of(actual_, plan_);
     return std::move(plan_);
   }
 
