@@ -57,9 +57,10 @@ nlohmann::json dump(const NetworkRecord& record) {
 
 std::optional<NetworkRecord> parse(const std::string& text) {
   const auto in = nlohmann::json::parse(text, nullptr, false);
-  if (!in.is_object() || in.value("version", 0) != 1) return {};
+  if (!in.is_object()) return {};
   NetworkRecord record;
   try {
+    if (in.value("version", 0) != 1) return {};
     base::read_field(in, "name", record.name);
     base::read_field(in, "project", record.project);
     base::read_field(in, "internal", record.internal);

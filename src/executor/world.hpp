@@ -52,11 +52,18 @@ NetworkRecord create_network(const base::Roots& roots, const NetworkRequest& req
 // Refuses while endpoints of any stack are on it.
 void destroy_network(const base::Roots& roots, const std::string& name);
 
+struct WorldRequest {
+  const spec::Stack& stack;
+  const base::ProjectPaths& paths;
+  // What was last brought up, for host ports chosen then; may be null.
+  const planner::DesiredState* recorded = nullptr;
+  // The services whose images must be here; empty: all. Those of others may be absent, and are
+  // looked for under what their containers were made from.
+  std::vector<std::string> services;
+};
 // Throws base::Error for a missing image, a missing external network or volume (with
 // file:line:col).
-// `recorded`: what was last brought up, for host ports chosen then; may be null.
-planner::World gather_world(const spec::Stack& stack, const base::ProjectPaths& paths,
-                            const planner::DesiredState* recorded);
+planner::World gather_world(const WorldRequest& request);
 
 // The names of kernel objects under these roots, for desire().
 class Names final : public planner::KernelNames {

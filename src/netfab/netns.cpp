@@ -98,6 +98,12 @@ void ensure_netns(const std::string& path) {
   }
 }
 
+void pin_netns_of(pid_t pid, const std::string& path) {
+  if (is_netns(path)) return;
+  base::sys::open(path, O_RDONLY | O_CREAT, 0600);
+  base::sys::mount(base::cat("/proc/", pid, "/ns/net"), path, nullptr, MS_BIND);
+}
+
 void remove_netns(const std::string& path) {
   CRASH_POINT("netns/unpin");
   // More than once: two processes that pinned at the same moment stacked their mounts.

@@ -1,6 +1,7 @@
 #include "supervisor/client.hpp"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "base/json.hpp"
 #include "base/sys.hpp"
 #include "executor/cgroup.hpp"
+#include "executor/look.hpp"
 #include "executor/world.hpp"
 #include "supervisor/control.hpp"
 #include "supervisor/frame.hpp"
@@ -55,8 +57,22 @@ std::optional<Client> Client::connect(const base::ProjectPaths& paths) {
   return Client(std::move(socket));
 }
 
+bool wake(const base::ProjectPaths& paths) {
+  const auto look = executor::look_at_supervisor(paths);
+  if (!look || (!look->keeper_stopped && !look->stopped)) return false;
+  if (look->keeper_stopped) base::send_signal(base::open_pidfd(look->keeper), SIGCONT);
+  if (look->stopped) base::send_signal(base::open_pidfd(look->process), SIGCONT);
+  return true;
+}
+
 Client Client::start(const base::ProjectPaths& paths) {
+  const bool woken = wake(paths);
   if (auto running = connect(paths)) return std::move(*running);
+  // A keeper that goes on starts a supervisor at once.
+  for (int i = 0; woken && i < 200; ++i) {
+    ::usleep(10'000);
+    if (auto running = connect(paths)) return std::move(*running);
+  }
   // More than once: the supervisor that was faster than ours may have been about to leave.
   for (int attempt = 0; attempt < 3; ++attempt) {
     base::sys::make_dirs(paths.data, 0700);

@@ -56,6 +56,9 @@ Supervisor::Supervisor(base::ProjectPaths paths, KeeperLink keeper, base::Fd loc
       [this](const std::string& container, const base::IpAddress& address) {
         return names_.reverse(container, address);
       });
+  dns_->on_renewed([this](const std::string& container) {
+    keeper_.hold(dns_key(container), dns_->sockets(container));
+  });
 }
 
 Supervisor::~Supervisor() = default;
@@ -98,11 +101,13 @@ void Supervisor::adopt_all(KeeperLink::Inventory inventory) {
     // observe() has turned what ended while we were dead into Exited; the state file still says
     // Running, and adopt() carries out what follows from the end.
     auto as_written = executor::read_state(paths_, state.name);
-    if (as_written && base::is_alive(state.process)) as_written = state;
+    if (base::is_alive(state.process) || state.from_before) as_written = state;
     if (!as_written) continue;
+    if (state.from_before || state.recovered) write_records_again(state);
     attach_dns(spec, std::move(inventory.held[dns_key(spec.name)]));
     const std::string name = spec.name;
     Container& container = member(spec);
+    as_written->from_before = false;
     container.adopt(std::move(*as_written), std::move(inventory.held[name]), exits);
   }
   published_ = netfab::observe_ports(paths_.ports_table);
@@ -158,6 +163,7 @@ bool Supervisor::has_healthcheck(const std::string& container) {
 
 void Supervisor::on_changed() {
   names_.invalidate();
+  keep_soon();
   if (runner_) {
     loop_.soon([this] {
       if (runner_) runner_->poke();
@@ -257,6 +263,7 @@ void Supervisor::plan_ended(bool ok) {
   names_.invalidate();
   bool written = false;
   try {
+    keep_now();
     // One that was cancelled or failed half-way has left something: `down` must still find it.
     if (ok && current_->plan.forget && containers_.empty()) {
       forget_intent();
@@ -294,6 +301,7 @@ void Supervisor::leave_if_idle() {
     // Whoever asks from now on is not served by us: better refused than cut off.
     control_.reset();
     // Also one that found nothing to do: it may have waited for the lock of one that took all down.
+    keep_now();
     if (forgotten_ || (containers_.empty() && !base::exists(paths_.desired))) forget_everything();
     keeper_.quit();
     CRASH_POINT("leaves");
@@ -329,6 +337,23 @@ std::optional<base::Fd> take_lock(const base::ProjectPaths& paths,
 
 }  // namespace
 
+namespace {
+
+// Who holds it, for whoever looks (executor::look_at_supervisor). A full disk leaves it empty.
+void sign_lock(const base::Fd& lock) {
+  const auto own = base::identify(::getpid());
+  const auto keeper = base::identify(::getppid());
+  if (!own || !keeper) return;
+  const std::string text = base::cat(base::boot_id(), " ", own->pid, " ", own->start_time, " ",
+                                     keeper->pid, " ", keeper->start_time, "\n");
+  if (::ftruncate(lock.get(), 0) != 0 ||
+      ::pwrite(lock.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    base::log::debug("the lock cannot be signed");
+  }
+}
+
+}  // namespace
+
 int supervisor_main(int argc, char** argv) {
   const base::ProjectPaths paths = parse_program_arguments(argc, argv);
   try {
@@ -346,6 +371,7 @@ int supervisor_main(int argc, char** argv) {
     auto lock = take_lock(paths, inventory);
     CRASH_POINT("locked");
     if (!lock) return 0;
+    sign_lock(*lock);
     base::sys::make_dirs(paths.run, 0700);
     base::log::open(supervisor_log(paths));
     Supervisor(paths, std::move(link), std::move(*lock))

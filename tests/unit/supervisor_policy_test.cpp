@@ -1,47 +1,14 @@
-// Restart policy, health schedule, frames: the supervisor's pure parts.
+// Health schedule, frames: the supervisor's pure parts.
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
 #include "supervisor/frame.hpp"
 #include "supervisor/health.hpp"
-#include "supervisor/restart.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
 using planner::Health;
-using spec::RestartMode;
-using supervisor::EndFacts;
-
-struct RestartCase {
-  const char* what;
-  spec::RestartPolicy policy;
-  EndFacts facts;
-  std::optional<base::Duration> delay;
-};
-
-TEST(Restart, Table) {
-  const planner::ExitState good{true, 0, 0, false, {}};
-  const planner::ExitState bad{true, 2, 0, false, {}};
-  const planner::ExitState unknown{};
-  const std::vector<RestartCase> cases{
-      {"no", {RestartMode::No, 0}, {bad, 1s, 0, false}, {}},
-      {"always after success", {RestartMode::Always, 0}, {good, 1s, 0, false}, 100ms},
-      {"always doubles", {RestartMode::Always, 0}, {bad, 1s, 3, false}, 800ms},
-      {"at most a minute", {RestartMode::Always, 0}, {bad, 1s, 50, false}, 60s},
-      {"long run starts over", {RestartMode::Always, 0}, {bad, 11s, 9, false}, 100ms},
-      {"stopped by the user stays", {RestartMode::Always, 0}, {bad, 1s, 0, true}, {}},
-      {"unless-stopped", {RestartMode::UnlessStopped, 0}, {good, 1s, 1, false}, 200ms},
-      {"on-failure after success", {RestartMode::OnFailure, 0}, {good, 1s, 0, false}, {}},
-      {"on-failure after failure", {RestartMode::OnFailure, 0}, {bad, 1s, 0, false}, 100ms},
-      {"on-failure, nobody saw", {RestartMode::OnFailure, 0}, {unknown, 1s, 0, false}, 100ms},
-      {"on-failure used up", {RestartMode::OnFailure, 2}, {bad, 1s, 2, false}, {}},
-      {"on-failure one left", {RestartMode::OnFailure, 2}, {bad, 1s, 1, false}, 200ms},
-  };
-  for (const RestartCase& test : cases) {
-    EXPECT_EQ(supervisor::restart_delay(test.policy, test.facts), test.delay) << test.what;
-  }
-}
 
 spec::Healthcheck check() {
   spec::Healthcheck out;
