@@ -1,9 +1,11 @@
 #include "cli/apply.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "base/sys.hpp"
 #include "cli/errors.hpp"
 #include "cli/terminal.hpp"
 
@@ -27,26 +29,51 @@ std::string describe_skipped(const std::vector<executor::StepEvent>& skipped, bo
   return out;
 }
 
+namespace {
+
+bool is_readable(int fd) {
+  pollfd wait{fd, POLLIN, 0};
+  return fd >= 0 && ::poll(&wait, 1, 0) > 0;
+}
+
+}  // namespace
+
 supervisor::ApplyResult carry_out(const ApplyRequest& request) {
-  constexpr int kAttempts = 5;
+  // Each conflict is another's success, so many at once come through one after the other; a
+  // supervisor that dies of this very plan is not tried for as long.
+  constexpr int kDeaths = 5;
+  constexpr base::Duration kPatience = std::chrono::seconds(60);
+  const base::Duration give_up = base::sys::monotonic_now() + kPatience;
   supervisor::ApplyResult result;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  std::optional<supervisor::Client> client;
+  int attempt = 0;
+  for (int deaths = 0; deaths < kDeaths; ++attempt) {
+    if (attempt >= kDeaths) {
+      if (base::sys::monotonic_now() >= give_up || is_readable(request.interrupt_fd)) break;
+      ::usleep(static_cast<useconds_t>(1000 * ((::getpid() + attempt) % 20)));  // out of step
+    }
     const auto plan = request.make_plan();
     if (!plan) {
-      (void)supervisor::Client::connect_renewed(request.paths);  // of a newer program: taken up
-      return {true, false, {}};
+      // Of a newer program: taken up.
+      if (!client) (void)supervisor::Client::connect_renewed(request.paths);
+      return {.ok = true};
     }
-    supervisor::Client client = supervisor::Client::start(request.paths);
-    result = client.apply(
+    // Kept from one attempt to the next, so that the supervisor does not leave in between.
+    if (!client) client = supervisor::Client::start(request.paths);
+    result = client->apply(
         *plan, request.options,
         [&](const executor::StepEvent& event) { request.progress.take(event); },
         request.interrupt_fd);
     if (!result.stale) return result;
+    if (result.gone) {
+      client.reset();
+      ++deaths;
+    }
   }
   result.ok = false;
   if (result.error.empty()) {
     result.error = base::cat("the state of stack ", request.paths.project,
-                             " keeps changing: the plan was out of date ", kAttempts, " times");
+                             " keeps changing: the plan was out of date ", attempt, " times");
   }
   return result;
 }
@@ -60,8 +87,8 @@ int report(const Context& context, const supervisor::ApplyResult& result,
   }
   out += describe_skipped(progress.skipped(), context.err_colour);
   if (!result.ok && out.empty()) {
-    out = render_error(result.error.empty() ? "not everything could be done" : result.error, {},
-                       context.err_colour);
+    out = render_error(result.error.empty() ? "not everything could be done" : result.error,
+                       result.hint, context.err_colour);
   }
   write_text(STDERR_FILENO, out);
   return result.ok && progress.failures().empty() ? kDone : kFailed;

@@ -130,6 +130,19 @@ std::vector<std::pair<std::size_t, std::string>> port_holders(
   return {out.begin(), out.end()};
 }
 
+std::optional<std::pair<PublishedPort, std::string>> published_elsewhere(
+    const std::vector<PublishedPort>& ports, const std::string& own_table) {
+  if (ports.empty()) return std::nullopt;
+  for (const Published& other : published_by_others(own_table)) {
+    for (const PublishedPort& port : ports) {
+      const bool taken = std::any_of(other.ports.begin(), other.ports.end(),
+                                     [&](const PublishedPort& p) { return collides(port, p); });
+      if (taken) return std::pair{port, other.owner};
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> port_holder(const PublishedPort& port, const std::string& own_table) {
   auto found = port_holders({port}, own_table);
   if (found.empty()) return std::nullopt;

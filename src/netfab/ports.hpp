@@ -34,6 +34,9 @@ std::optional<std::string> port_holder(const PublishedPort& port, const std::str
 // As above for many ports with one look at the kernel: index into `ports` → holder.
 std::vector<std::pair<std::size_t, std::string>> port_holders(
     const std::vector<PublishedPort>& ports, const std::string& own_table);
+// Only what other stacks publish, with one look at the tables: the first of `ports` that is taken.
+std::optional<std::pair<PublishedPort, std::string>> published_elsewhere(
+    const std::vector<PublishedPort>& ports, const std::string& own_table);
 // A port in the host's ephemeral range that nobody holds.
 std::uint16_t free_port(Protocol protocol, const std::optional<IpAddress>& address);
 

@@ -31,7 +31,6 @@ class Differ {
 
   Plan run() {
     plan_.project = desired_.project;
-    plan_.basis = basis_of(actual_);
     select();
     if (auto step = supervisor_drift(actual_, plan_.project))
       plan_.steps.push_back(std::move(*step));
@@ -46,6 +45,7 @@ class Differ {
       if (selected_.count(container.service) != 0 && !left) diff_container(container);
     }
     drop_networks();
+    plan_.basis = basis_of(actual_, plan_);
     return std::move(plan_);
   }
 

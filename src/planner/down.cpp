@@ -39,7 +39,7 @@ class Downer {
   Plan run() {
     plan_.project = recorded_.project.empty() ? actual_.project : recorded_.project;
     plan_.desired = recorded_;
-    plan_.basis = basis_of(actual_);
+    plan_.basis = basis_of(actual_, plan_);
     choose_containers();
     remove_containers();
     remove_ports();

@@ -16,7 +16,7 @@ Plan begin(const DesiredState& recorded, const ActualState& actual) {
   Plan out;
   out.project = recorded.project.empty() ? actual.project : recorded.project;
   out.desired = recorded;
-  out.basis = basis_of(actual);
+  out.basis = basis_of(actual, out);
   out.ports = actual.fabric.ports;
   return out;
 }

@@ -1,6 +1,7 @@
 #include "planner/plan.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
 #include "planner/changes.hpp"
@@ -57,9 +58,19 @@ const netfab::Endpoint* Plan::endpoint(const Step& step) const {
   return look(desired.containers);
 }
 
-std::string basis_of(const ActualState& actual) {
+std::string basis_of(const ActualState& actual, const Plan& plan) {
   std::vector<std::string> facts;
+  // Other stacks come and go meanwhile: what they are given is not this plan's business.
+  std::set<std::string> networks, devices, volumes;
+  for (const auto* list : {&plan.desired.networks, &plan.removed_networks}) {
+    for (const Network& network : *list) {
+      networks.insert(network.name);
+      devices.insert(network.bridge.device);
+    }
+  }
+  for (const Volume& volume : plan.desired.volumes) volumes.insert(volume.name);
   for (const netfab::Bridge& bridge : actual.fabric.bridges) {
+    if (!devices.contains(bridge.device)) continue;
     std::string text = cat("bridge ", bridge.device, " ", bridge.label);
     for (const base::Cidr& address : bridge.addresses) text.append(" ").append(address.str());
     facts.push_back(std::move(text));
@@ -72,8 +83,12 @@ std::string basis_of(const ActualState& actual) {
                         port.host_address ? port.host_address->str() : "*", " ", port.host_port,
                         " ", port.target.str(), " ", port.target_port));
   }
-  for (const std::string& network : actual.networks) facts.push_back(cat("network ", network));
-  for (const ActualVolume& volume : actual.volumes) facts.push_back(cat("volume ", volume.name));
+  for (const std::string& network : actual.networks) {
+    if (networks.contains(network)) facts.push_back(cat("network ", network));
+  }
+  for (const ActualVolume& volume : actual.volumes) {
+    if (volumes.contains(volume.name)) facts.push_back(cat("volume ", volume.name));
+  }
   for (const ActualContainer& container : actual.containers) {
     // Not the health: it changes by itself, and no step is decided by it.
     facts.push_back(cat("container ", container.name, " ", static_cast<int>(container.status), " ",

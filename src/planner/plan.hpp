@@ -99,7 +99,7 @@ std::string to_text(const Plan& plan, TextOptions options = {});
 std::string describe(const Step& step);
 
 // The kernel state a plan rests on, as a short hash.
-std::string basis_of(const ActualState& actual);
+std::string basis_of(const ActualState& actual, const Plan& plan);
 
 struct DiffOptions {
   std::vector<std::string> services;  // only these and what they depend on; empty: all

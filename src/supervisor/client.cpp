@@ -193,7 +193,8 @@ ApplyResult Client::apply(const planner::Plan& plan, const ApplyOptions& options
   nlohmann::json request{{"op", "apply"}, {"plan", plan}};
   request["stop_timeout"] = options.stop_timeout;
   CRASH_POINT("request/before");
-  const ApplyResult gone{false, true, "the supervisor ended while it carried the plan out"};
+  const ApplyResult gone{
+      .stale = true, .gone = true, .error = "the supervisor ended while it carried the plan out"};
   try {
     send_frame(socket_.get(), request);
   } catch (const base::SysError&) {
@@ -214,6 +215,7 @@ ApplyResult Client::apply(const planner::Plan& plan, const ApplyOptions& options
         result.ok = message.value("ok", false);
         result.stale = message.value("stale", false);
         result.error = message.value("error", "");
+        result.hint = message.value("hint", "");
         return result;
       }
     }

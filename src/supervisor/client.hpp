@@ -23,7 +23,9 @@ struct ApplyOptions {
 struct ApplyResult {
   bool ok = false;
   bool stale = false;  // the state changed since the plan was made: observe and plan again
+  bool gone = false;   // the supervisor ended meanwhile: stale, and a new connection is needed
   std::string error;   // why as a whole, when no single step says it
+  std::string hint;
 };
 
 class Client {

@@ -331,12 +331,30 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
 
 // ---- records ----
 
-// Writes down the subnets and addresses that the plan gives out, all at once and under one lock,
-// before anything is made. Throws when somebody else was given one of them meanwhile: the plan is
-// made again.
-void Supervisor::reserve(const planner::DesiredState& desired) {
-  if (desired.networks.empty()) return;
+// What stacks could race for is taken before anything is made, all at once and under one lock, so
+// that one of them wins and the others fail whole: ports by publishing them, subnets and addresses
+// by writing them down. Throws Taken when the plan has to be made again.
+void Supervisor::reserve(const planner::Plan& plan) {
+  if (plan.desired.networks.empty() && plan.ports.empty()) return;
   const base::Fd lock = executor::lock_networks(paths_.roots);
+  std::vector<netfab::PublishedPort> added;
+  std::copy_if(plan.ports.begin(), plan.ports.end(), std::back_inserter(added),
+               [this](const netfab::PublishedPort& port) {
+                 return !std::binary_search(published_.begin(), published_.end(), port);
+               });
+  if (const auto taken = netfab::published_elsewhere(added, paths_.ports_table)) {
+    throw base::Error(base::cat("port ", taken->first.host_port, "/",
+                                taken->first.protocol == netfab::Protocol::Tcp ? "tcp" : "udp",
+                                " is taken by ", taken->second),
+                      "stop it, or publish another port");
+  }
+  reserve_addresses(plan.desired);
+  CRASH_POINT("plan/before-ports");
+  // The step that publishes them finds them there; until then they lead nowhere.
+  if (!added.empty()) netfab::ensure_ports(paths_.ports_table, plan.ports, paths_.project);
+}
+
+void Supervisor::reserve_addresses(const planner::DesiredState& desired) {
   const std::vector<executor::NetworkRecord> records = executor::read_networks(paths_.roots);
   for (const planner::Network& network : desired.networks) {
     executor::NetworkRecord record;
@@ -350,8 +368,8 @@ void Supervisor::reserve(const planner::DesiredState& desired) {
       for (const base::Cidr& theirs : other.bridge.addresses) {
         for (const base::Cidr& ours : network.bridge.addresses) {
           if (ours.overlaps(theirs)) {
-            throw base::Error(base::cat("subnet ", ours.network().str(), " was given to network ",
-                                        other.name, " meanwhile"));
+            throw Taken(base::cat("subnet ", ours.network().str(), " was given to network ",
+                                  other.name, " meanwhile"));
           }
         }
       }
@@ -379,8 +397,8 @@ void Supervisor::reserve(const planner::DesiredState& desired) {
           for (const base::IpAddress& address : lease.addresses) {
             if (std::find(other.addresses.begin(), other.addresses.end(), address) !=
                 other.addresses.end()) {
-              throw base::Error(base::cat("address ", address.str(), " was given to ",
-                                          other.container, " meanwhile"));
+              throw Taken(base::cat("address ", address.str(), " was given to ", other.container,
+                                    " meanwhile"));
             }
           }
         }

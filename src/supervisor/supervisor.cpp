@@ -242,7 +242,7 @@ void Supervisor::next_request() {
 
 void Supervisor::begin_plan() {
   const planner::Plan& plan = current_->plan;
-  if (!plan.empty() && planner::basis_of(executor::observe(paths_)) != plan.basis) {
+  if (!plan.empty() && planner::basis_of(executor::observe(paths_), plan) != plan.basis) {
     answer(false, true, "the state has changed since the plan was made");
     return;
   }
@@ -250,13 +250,16 @@ void Supervisor::begin_plan() {
   CRASH_POINT("plan/before-reserve");
   try {
     if (makes_something(plan)) {
-      reserve(plan.desired);
+      reserve(plan);
       CRASH_POINT("plan/reserved");
       forgotten_ = false;
       write_intent(plan);
     }
-  } catch (const base::Error& error) {
+  } catch (const Taken& error) {
     answer(false, true, error.what());
+    return;
+  } catch (const base::Error& error) {
+    answer(false, false, error.what(), error.hint());
     return;
   }
   runner_ = std::make_unique<executor::Runner>(
@@ -307,9 +310,10 @@ void Supervisor::plan_ended(bool ok) {
   if (written) make_intent_durable();  // the command need not wait for our fork
 }
 
-void Supervisor::answer(bool ok, bool stale, const std::string& error) {
+void Supervisor::answer(bool ok, bool stale, const std::string& error, const std::string& hint) {
   CRASH_POINT("answer/before");
-  control_->send(current_->client, {{"end", true}, {"ok", ok}, {"stale", stale}, {"error", error}});
+  control_->send(current_->client,
+                 {{"end", true}, {"ok", ok}, {"stale", stale}, {"error", error}, {"hint", hint}});
   CRASH_POINT("answer/after");
   current_.reset();
   empty_trash();
@@ -327,6 +331,8 @@ void Supervisor::leave_if_idle() {
     for (const auto& [name, container] : containers_) {
       if (container->active()) return;
     }
+    // Whoever asks from now on is not served by us: better refused than cut off.
+    control_.reset();
     // Also one that found nothing to do: it may have waited for the lock of one that took all down.
     keep_now();
     if (forgotten_ || (containers_.empty() && !base::exists(paths_.desired))) forget_everything();

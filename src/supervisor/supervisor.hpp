@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "base/error.hpp"
 #include "base/paths.hpp"
 #include "executor/runner.hpp"
 #include "netfab/table_watch.hpp"
@@ -24,6 +25,11 @@
 #include "supervisor/relay.hpp"
 
 namespace supervisor {
+
+// Somebody else was given it since the plan was made.
+class Taken : public base::Error {
+  using base::Error::Error;
+};
 
 class Supervisor final : public executor::Actuator {
  public:
@@ -55,7 +61,7 @@ class Supervisor final : public executor::Actuator {
   void next_request();
   void begin_plan();
   void plan_ended(bool ok);
-  void answer(bool ok, bool stale, const std::string& error);
+  void answer(bool ok, bool stale, const std::string& error, const std::string& hint = {});
   void send_event(const executor::StepEvent& event);
   void leave_if_idle();
   void new_keeper();
@@ -67,7 +73,8 @@ class Supervisor final : public executor::Actuator {
   void step_endpoint(const planner::Step& step, const Done& done);
   void step_ports(const planner::Step& step, const Done& done);
   void step_container(const planner::Step& step, Done done);
-  void reserve(const planner::DesiredState& desired);
+  void reserve(const planner::Plan& plan);
+  void reserve_addresses(const planner::DesiredState& desired);
   void release_leases(const std::string& container);
   void publish(const std::vector<netfab::PublishedPort>& ports);
   void watch_tables();

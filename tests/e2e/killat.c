@@ -68,7 +68,7 @@ static void on_alarm(int number) { (void)number; }
 
 static void seize(pid_t pid, char role) {
   if (ptrace(PTRACE_SEIZE, pid, 0, kOptions) != 0 || ptrace(PTRACE_INTERRUPT, pid, 0, 0) != 0) {
-    if (errno == ESRCH) return; /* ended just now */
+    if (errno == ESRCH || errno == EPERM) return; /* ended just now; a zombie gives EPERM */
     perror("killat: ptrace");
     exit(3);
   }
@@ -77,7 +77,6 @@ static void seize(pid_t pid, char role) {
 
 static void trace(long n, const char* who, pid_t command) {
   long calls = 0, seen = 0;
-  int command_ended = 0;
   struct sigaction action = {.sa_handler = on_alarm};
   sigaction(SIGALRM, &action, NULL);
   while (count > 0) {
@@ -92,7 +91,6 @@ static void trace(long n, const char* who, pid_t command) {
     if (WIFEXITED(status) || WIFSIGNALED(status)) {
       drop(pid);
       if (pid == command) {
-        command_ended = 1;
         struct itimerval often = {{0, 150000}, {0, 150000}};
         setitimer(ITIMER_REAL, &often, NULL);
       }
@@ -133,7 +131,6 @@ static void trace(long n, const char* who, pid_t command) {
     }
     ptrace(PTRACE_SYSCALL, pid, 0, deliver);
   }
-  (void)command_ended;
   printf("{\"fired\": false, \"calls\": %ld}\n", calls);
   fflush(stdout);
   _exit(0);
@@ -153,6 +150,7 @@ int main(int argc, char** argv) {
   const pid_t command = fork();
   if (command == 0) {
     char byte;
+    close(ready[1]); /* so that the tracer's end is seen */
     if (read(ready[0], &byte, 1) != 1) _exit(3);
     int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
     dup2(quiet, 1);

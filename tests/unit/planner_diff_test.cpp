@@ -493,15 +493,24 @@ TEST(Plans, JsonRoundTrip) {
 TEST(Plans, BasisChangesWithTheFacts) {
   const DesiredState desired = shop().desire();
   const ActualState actual = running(desired);
+  const Plan plan = diff(desired, actual);
   ActualState other = actual;
   std::reverse(other.containers.begin(), other.containers.end());
   other.containers.front().health = Health::Unhealthy;
-  EXPECT_EQ(basis_of(actual), basis_of(other));
+  EXPECT_EQ(basis_of(actual, plan), basis_of(other, plan));
   other.containers.front().status = ContainerStatus::Exited;
-  EXPECT_NE(basis_of(actual), basis_of(other));
+  EXPECT_NE(basis_of(actual, plan), basis_of(other, plan));
   other = actual;
   other.fabric.ports.clear();
-  EXPECT_NE(basis_of(actual), basis_of(other));
+  EXPECT_NE(basis_of(actual, plan), basis_of(other, plan));
+  other = actual;
+  other.networks.push_back("of-another-stack");
+  other.volumes.push_back({"of-another-stack"});
+  other.fabric.bridges.push_back({.device = "st-other"});
+  EXPECT_EQ(basis_of(actual, plan), basis_of(other, plan));
+  other = actual;
+  other.fabric.bridges.clear();
+  EXPECT_NE(basis_of(actual, plan), basis_of(other, plan));
 }
 
 TEST(Plans, SecretsAndControlCharactersStayOffTheScreen) {
