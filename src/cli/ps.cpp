@@ -8,6 +8,7 @@
 #include "cli/errors.hpp"
 #include "cli/ps_view.hpp"
 #include "cli/terminal.hpp"
+#include "supervisor/log_export.hpp"
 
 namespace cli {
 
@@ -37,7 +38,10 @@ int ps(const Context& context, const Arguments& args) {
     const bool ended = actual.status == planner::ContainerStatus::Exited ||
                        actual.status == planner::ContainerStatus::Created;
     if ((ended && !args.list.all) || !is_selected(args.names, actual.service)) continue;
-    rows.push_back({actual, describe(recorded, actual)});
+    PsRow& row = rows.emplace_back(PsRow{actual, describe(recorded, actual)});
+    if (args.format == "json") {
+      row.log_dropped = supervisor::dropped_lines(recorded.paths.log_dir(actual.name));
+    }
   }
   std::sort(rows.begin(), rows.end(), [](const PsRow& a, const PsRow& b) {
     return std::tie(a.actual.service, a.actual.index, a.actual.name) <

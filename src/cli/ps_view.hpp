@@ -15,7 +15,8 @@ using Clock = std::chrono::system_clock;
 
 struct PsRow {
   planner::ActualContainer actual;
-  planner::Container described;  // name and service alone when nothing is recorded of it
+  planner::Container described;   // name and service alone when nothing is recorded of it
+  std::uint64_t log_dropped = 0;  // lines its log driver did not get
 };
 
 // "Less than a second", "About a minute", "3 hours": docker's units.
