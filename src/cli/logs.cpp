@@ -1,6 +1,10 @@
+#include <unistd.h>
+
 #include "cli/commands.hpp"
 #include "cli/errors.hpp"
 #include "cli/follow.hpp"
+#include "cli/terminal.hpp"
+#include "supervisor/log_export.hpp"
 
 namespace cli {
 
@@ -12,6 +16,15 @@ int logs(const Context& context, const Arguments& args) {
   format.colour = context.out_colour && !args.logs.no_colour;
   format.timestamps = args.logs.timestamps;
   LogFollower follower(recorded.paths, {args.names, format, false});
+  for (const auto& container : recorded.actual.containers) {
+    if (!is_selected(args.names, container.service)) continue;
+    const auto dropped = supervisor::dropped_lines(recorded.paths.log_dir(container.name));
+    if (dropped == 0) continue;
+    write_text(STDERR_FILENO,
+               base::cat("stack: ", paint("warning:", Colour::Yellow, context.err_colour), " ",
+                         short_name(container.name, recorded.paths.project), ": ", dropped,
+                         " lines were not delivered to its log driver (mode: non-blocking)\n"));
+  }
   follower.refresh(recorded.actual, args.logs.tail);
   if (!args.logs.follow) {
     follower.drain(true);

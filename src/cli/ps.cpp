@@ -10,6 +10,7 @@
 #include "cli/ps_view.hpp"
 #include "cli/repairs.hpp"
 #include "cli/terminal.hpp"
+#include "supervisor/log_export.hpp"
 
 namespace cli {
 
@@ -41,8 +42,12 @@ int ps(const Context& context, const Arguments& args) {
     const bool ended = actual.status == planner::ContainerStatus::Exited ||
                        actual.status == planner::ContainerStatus::Created;
     if ((ended && !args.list.all) || !is_selected(args.names, actual.service)) continue;
-    rows.push_back({actual, describe(recorded, actual),
-                    repairs.describe(base::cat("container/", actual.name), mono)});
+    PsRow& row = rows.emplace_back(
+        PsRow{actual, describe(recorded, actual),
+              repairs.describe(base::cat("container/", actual.name), mono), 0});
+    if (args.format == "json") {
+      row.log_dropped = supervisor::dropped_lines(recorded.paths.log_dir(actual.name));
+    }
   }
   std::sort(rows.begin(), rows.end(), [](const PsRow& a, const PsRow& b) {
     return std::tie(a.actual.service, a.actual.index, a.actual.name) <

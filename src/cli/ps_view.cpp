@@ -225,6 +225,7 @@ std::string ps_json(const PsRow& row, const std::string& project, Clock::time_po
            {"Signal", signal_word(actual.exit.signal)},
            {"HealthOutput", actual.health_output},
            {"OOMKilled", actual.exit.oom_killed},
+           {"LogDropped", row.log_dropped},
            {"Restarts", actual.restarts},
            {"Pid", runs ? actual.process.pid : 0},
            {"StartedAt", base::rfc3339(actual.started_at)},

@@ -17,6 +17,7 @@ struct PsRow {
   planner::ActualContainer actual;
   planner::Container described;  // name and service alone when nothing is recorded of it
   std::string repair;            // what `reconcile` could not mend for good; usually empty
+  std::uint64_t log_dropped = 0;  // lines its log driver did not get
 };
 
 // "Less than a second", "About a minute", "3 hours": docker's units.

@@ -22,6 +22,16 @@ ChildWork::~ChildWork() {
 
 void ChildWork::run(const std::function<void()>& work, base::Duration deadline,
                     std::function<void(const std::string&)> done) {
+  ask(
+      [&work] {
+        work();
+        return std::string();
+      },
+      deadline, [done = std::move(done)](const Answer& answer) { done(answer.error); });
+}
+
+void ChildWork::ask(const std::function<std::string()>& work, base::Duration deadline,
+                    std::function<void(const Answer&)> done) {
   auto [reader, writer] = base::sys::pipe(O_NONBLOCK);
   CRASH_POINT("work/before");
   const pid_t parent = ::getpid();
@@ -35,13 +45,14 @@ void ChildWork::run(const std::function<void()>& work, base::Duration deadline,
     if (::getppid() != parent) ::_exit(2);
     base::sys::close_all_but(writer.get());
     CRASH_POINT("work/child");
+    std::string text;
     try {
-      work();
+      text = work();
     } catch (const std::exception& error) {
       status = 1;
-      const std::string text = error.what();
-      if (::write(writer.get(), text.data(), text.size()) < 0) status = 2;
+      text = error.what();
     }
+    if (!text.empty() && ::write(writer.get(), text.data(), text.size()) < 0) status = 2;
     ::_exit(status);
   }
   const std::uint64_t id = next_++;
@@ -68,16 +79,16 @@ void ChildWork::finish(std::uint64_t id) {
   int status = 0;
   ::waitpid(job.pid, &status, 0);
   CRASH_POINT("work/ended");
-  std::string error;
+  Answer answer;
+  answer.text.resize(4096);
+  const ssize_t n = ::read(job.error.get(), answer.text.data(), answer.text.size());
+  answer.text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
   if (!WIFEXITED(status)) {
-    error = "did not end in time";
+    answer.error = "did not end in time";
   } else if (WEXITSTATUS(status) != 0) {
-    error.resize(4096);
-    const ssize_t n = ::read(job.error.get(), error.data(), error.size());
-    error.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-    if (error.empty()) error = "failed";
+    answer.error = answer.text.empty() ? "failed" : answer.text;
   }
-  job.done(error);
+  job.done(answer);
 }
 
 }  // namespace supervisor

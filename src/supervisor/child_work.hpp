@@ -21,6 +21,13 @@ class ChildWork {
   // Forks; the child runs `work` and ends. `done` gets an empty text or what went wrong.
   void run(const std::function<void()>& work, base::Duration deadline,
            std::function<void(const std::string& error)> done);
+  // The same for work that finds something out: at most 4 KiB.
+  struct Answer {
+    std::string text;
+    std::string error;  // empty: `text` is the answer
+  };
+  void ask(const std::function<std::string()>& work, base::Duration deadline,
+           std::function<void(const Answer&)> done);
   [[nodiscard]] bool idle() const { return jobs_.empty(); }
 
  private:
@@ -29,7 +36,7 @@ class ChildWork {
     base::PidFd pidfd;
     base::Fd error;
     Loop::Id watch = 0, timer = 0;
-    std::function<void(const std::string&)> done;
+    std::function<void(const Answer&)> done;
   };
   void finish(std::uint64_t id);
 

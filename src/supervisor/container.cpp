@@ -107,9 +107,11 @@ executor::StepResult Container::update(planner::Container spec) {
                               executor::cgroup_settings(spec));
     }
     CRASH_POINT("update/before");
+    const bool logging_changed = spec.logging != spec_.logging;
     const bool health_changed = spec.healthcheck != spec_.healthcheck;
     spec_ = std::move(spec);
     base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
+    if (logging_changed && running() && out_) attach_logs();
     if (health_changed && running()) {
       stop_health();
       state_.health = spec_.healthcheck ? planner::Health::Starting : planner::Health::None;

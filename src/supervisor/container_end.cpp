@@ -114,10 +114,8 @@ void Container::ended(const planner::ExitState& exit) {
   CRASH_POINT("ended/saved");
   executor::unpin_process(executor::process_pin(host_.paths, spec_.name));
   host_.keeper.forget(process);
-  if (spec_.tty) {
-    host_.logs.detach(spec_.name);
-    out_.reset();
-  }
+  host_.logs.settle(spec_.name);
+  if (spec_.tty) out_.reset();
   base::log::info(base::cat(spec_.name, ": ", end_text(state_.exit)));
   if (const Done interrupted = std::exchange(hooks_done_, nullptr)) {
     interrupted(

@@ -20,6 +20,7 @@
 #include "netfab/netns.hpp"
 #include "spec/log_options.hpp"
 #include "supervisor/container_parts.hpp"
+#include "supervisor/log_export.hpp"
 
 namespace supervisor {
 
@@ -149,8 +150,12 @@ void Container::attach_logs() {
   streams.out = spec_.tty ? base::sys::dup(out_.get()) : reader_of(out_);
   (spec_.tty ? streams.through : streams.err) =
       spec_.tty ? base::sys::dup(err_.get()) : reader_of(err_);
-  host_.logs.attach(spec_.name, std::move(streams), host_.paths.log_dir(spec_.name),
-                    {options.max_size, options.max_files});
+  LogLimits limits{options.max_size, options.max_files, options.driver == spec::LogDriver::None};
+  const std::string dir = host_.paths.log_dir(spec_.name);
+  auto derived = make_log_export(
+      {host_.loop, host_.work, options, log_subject(spec_, options), dir,
+       base::cat(host_.paths.container_data(spec_.name), "/", spec_.name, "-json.log")});
+  host_.logs.attach(spec_.name, std::move(streams), dir, limits, std::move(derived));
 }
 
 void Container::begin_launch(Done done) {

@@ -65,13 +65,16 @@ struct Stream {
 // One container's streams and the segment they go to.
 class Log {
  public:
-  Log(Loop& loop, std::string container, LogStreams streams, std::string dir, LogLimits limits)
+  Log(Loop& loop, std::string container, LogStreams streams, std::string dir, LogLimits limits,
+      LogExport* derived)
       : loop_(loop),
         container_(std::move(container)),
         dir_(std::move(dir)),
         limits_(limits),
         tty_(!streams.err.valid()),
-        through_(std::move(streams.through)) {
+        terminal_(tty_),
+        through_(std::move(streams.through)),
+        derived_(derived) {
     limits_.max_files = std::max(limits_.max_files, 1U);
     streams_[0].source = std::move(streams.out);
     streams_[1].source = std::move(streams.err);
@@ -80,10 +83,13 @@ class Log {
     if (tty_ && ::fstat(streams_[0].source.get(), &info) == 0 && S_ISFIFO(info.st_mode)) {
       tty_ = false;
     }
-    base::sys::make_dirs(dir_, 0700);
-    prune_segments(dir_, limits_.max_files);
-    const std::vector<std::uint64_t> segments = list_segments(dir_);
-    open_segment(segments.empty() ? 1 : segments.back());
+    if (!limits_.discard) {
+      base::sys::make_dirs(dir_, 0700);
+      // What lies before is pruned by the next rotation, once a driver has no need of it.
+      if (derived_ == nullptr) prune_segments(dir_, limits_.max_files);
+      const std::vector<std::uint64_t> segments = list_segments(dir_);
+      open_segment(segments.empty() ? 1 : segments.back());
+    }
     for (std::size_t i = 0; i < streams_.size(); ++i) {
       if (!streams_[i].source) continue;
       const int fd = streams_[i].source.get();
@@ -104,6 +110,8 @@ class Log {
   }
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
+
+  [[nodiscard]] bool is_terminal() const { return terminal_; }
 
   void drain() {
     for (std::size_t i = 0; i < streams_.size(); ++i) {
@@ -135,8 +143,11 @@ class Log {
         break;
       case Moved::State::Refused:
         if (!std::exchange(refused_, true)) {
-          base::log::warn(base::cat("log of ", container_, ": ", dir_, ": ",
-                                    base::errno_text(result.errnum),
+          const std::string why =
+              result.errnum == EAGAIN
+                  ? "its driver takes nothing, and lines not sent would have to go"
+                  : base::cat(dir_, ": ", base::errno_text(result.errnum));
+          base::log::warn(base::cat("log of ", container_, ": ", why,
                                     "; the container waits until there is room"));
         }
         loop_.remove(streams_[i].id);
@@ -148,11 +159,13 @@ class Log {
   // One record, then the bytes: killed in between, the record reaches to what comes next.
   Moved move(std::size_t i) {
     Stream& stream = streams_[i];
+    if (limits_.discard) return drop(stream);
     try {
       // Never into a full file, so that its limit holds; the index counts as well, or a container
       // that prints single bytes would fill the disk with records.
       if (used() + kLogRecordSize >= limits_.max_size &&
           (streams_[0].size | streams_[1].size) != 0) {
+        if (!may_rotate()) return {Moved::State::Refused, 0, EAGAIN};
         rotate();
       }
     } catch (const base::SysError& error) {
@@ -168,6 +181,7 @@ class Log {
     if (result.state == Moved::State::Data) {
       stream.size += result.bytes;
       refused_ = false;
+      if (derived_ != nullptr) derived_->moved();
     }
     return result;
   }
@@ -262,6 +276,20 @@ class Log {
     number_ = number;
   }
 
+  // Whether what the next rotation removes has been delivered.
+  bool may_rotate() {
+    if (derived_ == nullptr || number_ + 2 <= limits_.max_files) return true;
+    return derived_->give_up_before(number_ + 2 - limits_.max_files);
+  }
+
+  // To nobody: the driver none. A terminal cannot be spliced on every kernel.
+  static Moved drop(Stream& stream) {
+    std::array<char, 16384> buffer;
+    const ssize_t n = ::read(stream.source.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EIO) return {Moved::State::End, 0, 0};
+    return moved(n);
+  }
+
   void rotate() {
     open_segment(number_ + 1);
     prune_segments(dir_, limits_.max_files);
@@ -271,7 +299,8 @@ class Log {
   std::string container_;
   std::string dir_;
   LogLimits limits_;
-  bool tty_;
+  bool tty_;              // one stream, read as a terminal
+  bool terminal_;         // one stream at all
   bool refused_ = false;  // said once until it works again
   std::array<Stream, 2> streams_;
   base::Fd index_;
@@ -279,6 +308,7 @@ class Log {
   LogRecord last_;
   std::uint64_t number_ = 1;
   base::Fd through_;
+  LogExport* derived_;
 };
 
 }  // namespace
@@ -286,6 +316,7 @@ class Log {
 struct LogMover::Impl {
   explicit Impl(Loop& loop_) : loop(loop_) {}
   Loop& loop;
+  std::unordered_map<std::string, std::unique_ptr<LogExport>> exports;  // outlive their logs
   std::unordered_map<std::string, std::unique_ptr<Log>> logs;
 };
 
@@ -293,17 +324,28 @@ LogMover::LogMover(Loop& loop) : impl_(std::make_unique<Impl>(loop)) {}
 LogMover::~LogMover() = default;
 
 void LogMover::attach(const std::string& container, LogStreams streams, const std::string& dir,
-                      LogLimits limits) {
+                      LogLimits limits, std::unique_ptr<LogExport> derived) {
   detach(container);
-  impl_->logs.emplace(
-      container, std::make_unique<Log>(impl_->loop, container, std::move(streams), dir, limits));
+  LogExport* feeds = derived.get();
+  if (derived) impl_->exports.emplace(container, std::move(derived));
+  impl_->logs.emplace(container, std::make_unique<Log>(impl_->loop, container, std::move(streams),
+                                                       dir, limits, feeds));
+}
+
+void LogMover::settle(const std::string& container) {
+  if (const auto at = impl_->logs.find(container); at != impl_->logs.end()) {
+    at->second->drain();
+    if (at->second->is_terminal()) impl_->logs.erase(at);
+  }
+  if (const auto at = impl_->exports.find(container); at != impl_->exports.end()) {
+    at->second->finish();
+  }
 }
 
 void LogMover::detach(const std::string& container) {
-  const auto at = impl_->logs.find(container);
-  if (at == impl_->logs.end()) return;
-  at->second->drain();
-  impl_->logs.erase(at);
+  settle(container);
+  impl_->logs.erase(container);
+  impl_->exports.erase(container);
 }
 
 }  // namespace supervisor

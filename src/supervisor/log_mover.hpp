@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/fd.hpp"
+#include "supervisor/log_export.hpp"
 #include "supervisor/loop.hpp"
 
 namespace supervisor {
@@ -16,6 +17,7 @@ namespace supervisor {
 struct LogLimits {
   std::uint64_t max_size = 20U << 20U;  // bytes a file
   unsigned max_files = 5;
+  bool discard = false;  // the driver none: nothing is kept
 };
 
 struct LogStreams {
@@ -31,10 +33,14 @@ class LogMover {
   LogMover(const LogMover&) = delete;
   LogMover& operator=(const LogMover&) = delete;
 
-  // Starts moving. Continues the files in `dir` where they end.
+  // Starts moving. Continues the files in `dir` where they end. `derived`: what is to be fed from
+  // them; null: nothing.
   void attach(const std::string& container, LogStreams streams, const std::string& dir,
-              LogLimits limits);
-  // Moves what is left without waiting, then lets go.
+              LogLimits limits, std::unique_ptr<LogExport> derived = nullptr);
+  // Its program has ended: what is left is moved without waiting, and a last line without an end
+  // counts. A terminal, which has hung up, is let go.
+  void settle(const std::string& container);
+  // The same, then lets go of everything.
   void detach(const std::string& container);
 
  private:
