@@ -224,7 +224,7 @@ ApplyResult Client::apply(const planner::Plan& plan, const ApplyOptions& options
     int timeout = -1;
     if (give_up) {
       const base::Duration left = *give_up - base::sys::monotonic_now();
-      if (left.count() <= 0) return {false, false, "time ran out before everything was done"};
+      if (left.count() <= 0) return {.error = "time ran out before everything was done"};
       timeout = static_cast<int>(left.count() / 1'000'000) + 1;
     }
     if (::poll(wait.data(), count, timeout) < 0 && errno != EINTR) base::throw_errno("poll");
