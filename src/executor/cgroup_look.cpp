@@ -1,5 +1,8 @@
 // Limits and freezers of a group, read back and compared with what apply_limits() would make.
+#include <fcntl.h>
+
 #include <algorithm>
+#include <array>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -25,13 +28,9 @@ class LimitLook {
     v2_ = hierarchy->v2;
     const char* file = v2_ ? v2 : v1;
     if (file == nullptr) return false;
-    try {
-      const auto text = base::try_read_file(base::cat(hierarchy->mount, group_, "/", file));
-      if (!text) return false;
-      found_ = std::string(base::trim(*text));
-    } catch (const base::SysError&) {  // removed while we looked
-      return false;
-    }
+    const auto text = read_small(base::cat(hierarchy->mount, group_, "/", file));
+    if (!text) return false;  // removed while we looked
+    found_ = std::string(base::trim(*text));
     return true;
   }
   // Bytes, in pages; nothing: without limit.
@@ -116,18 +115,30 @@ std::vector<netfab::Difference> limit_differences(const std::string& group,
   return out;
 }
 
-bool is_frozen(const std::string& group) {
+std::optional<std::string> read_small(const std::string& path) {
+  const base::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return {};
+  std::array<char, 4096> bytes;
+  const ssize_t n = ::read(fd.get(), bytes.data(), bytes.size());
+  if (n < 0) return {};
+  std::string out(bytes.data(), static_cast<std::size_t>(n));
+  if (out.size() < bytes.size()) return out;
+  try {
+    return base::try_read_file(path);
+  } catch (const base::SysError&) {
+    return {};
+  }
+}
+
+bool is_frozen(const std::string& group, char process_state) {
   const auto says = [](const std::string& file, const char* word) {
-    try {
-      const auto text = base::try_read_file(file);
-      return text && base::trim(*text) == word;
-    } catch (const base::SysError&) {
-      return false;
-    }
+    const auto text = read_small(file);
+    return text && base::trim(*text) == word;
   };
   for (const CgroupHost::Hierarchy& hierarchy : CgroupHost::get().hierarchies) {
     if (hierarchy.v2 && says(base::cat(hierarchy.mount, group, "/cgroup.freeze"), "1")) return true;
   }
+  if (process_state != 0 && process_state != 'D' && process_state != 'T') return false;
   const CgroupHost::Hierarchy* v1 = CgroupHost::get().with("freezer");
   return v1 != nullptr && !v1->v2 && says(base::cat(v1->mount, group, "/freezer.state"), "FROZEN");
 }

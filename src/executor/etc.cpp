@@ -160,7 +160,7 @@ std::vector<netfab::Difference> etc_differences(const planner::Container& contai
   std::vector<netfab::Difference> out;
   const std::string etc = paths.container_run(container.name) + "/etc/";
   for (const EtcFile& file : fixed_files(container)) {
-    const auto found = base::try_read_file(etc + file.name);
+    const auto found = read_small(etc + file.name);
     const std::vector<std::string> missing = missing_in(found.value_or(std::string()), file.text);
     if (missing.empty() && found) continue;
     out.push_back({base::cat("/etc/", file.name), base::join(missing, "; "),

@@ -30,15 +30,22 @@ bool runs(const ActualContainer& container) {
 // Whether something is mounted at `target` as the process sees it. Never goes out of its root, and
 // opens nothing for reading. Where the kernel cannot tell (below 5.8) all is well.
 bool is_mounted(int root, const std::string& target) {
+  struct ::statx info {};
+  constexpr std::uint64_t kMountRoot = 0x2000;  // STATX_ATTR_MOUNT_ROOT
+  // One call where no link is on the way. A link that leads out of its root fools nobody but the
+  // container: it hides its own loss.
+  if (::syscall(SYS_statx, root, target.c_str() + 1, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0U,
+                &info) == 0 &&
+      (info.stx_attributes & kMountRoot) != 0) {
+    return true;
+  }
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   const base::Fd fd(
       static_cast<int>(::syscall(SYS_openat2, root, target.c_str(), &how, sizeof how)));
   if (!fd) return false;
-  struct ::statx info {};
   if (::syscall(SYS_statx, fd.get(), "", AT_EMPTY_PATH, 0U, &info) != 0) return true;
-  constexpr std::uint64_t kMountRoot = 0x2000;  // STATX_ATTR_MOUNT_ROOT
   return (info.stx_attributes_mask & kMountRoot) == 0 || (info.stx_attributes & kMountRoot) != 0;
 }
 
@@ -64,10 +71,13 @@ void look_at_processes(planner::ActualState& actual, const planner::DesiredState
     const planner::Container* spec = wished.container(container.name);
     if (!runs(container) || spec == nullptr) continue;
     planner::CloseLook& look = container.look.emplace();
-    const auto stat = base::process_stat(container.process.pid);
-    look.stopped = stat && stat->state == 'T';
+    if (container.process_state == 0) {
+      const auto stat = base::process_stat(container.process.pid);
+      if (stat) container.process_state = stat->state;
+    }
+    look.stopped = container.process_state == 'T';
     const std::string group = paths.container_cgroup(container.name);
-    look.frozen = is_frozen(group);
+    look.frozen = is_frozen(group, container.process_state);
     look.limits = limit_differences(group, spec->limits);
     look.files = etc_differences(*spec, paths);
     look.lost_mounts = lost_mounts(*spec, container.process.pid);
@@ -78,13 +88,23 @@ void look_inside(planner::ActualState& actual, const planner::DesiredState& wish
                  const base::ProjectPaths& paths) {
   std::vector<ActualContainer*> containers;
   std::vector<netfab::InsideRequest> requests;
+  // A supervisor that lives hears of the end of its sockets itself, and makes others.
+  const bool watched = actual.supervisor_alive && actual.supervisor && !actual.supervisor->stopped;
   for (ActualContainer& container : actual.containers) {
     const planner::Container* spec = wished.container(container.name);
     if (!container.look || spec == nullptr) continue;
     if (spec->network == planner::NetworkKind::Own || spec->network == planner::NetworkKind::None) {
       containers.push_back(&container);
-      requests.push_back(
-          {paths.netns(container.name), !spec->endpoints.empty(), network_sysctls(*spec)});
+      netfab::InsideRequest request;
+      request.path = paths.netns(container.name);
+      for (const planner::EndpointSpec& endpoint : spec->endpoints) {
+        request.expected.push_back(&endpoint.link);
+      }
+      if (!spec->endpoints.empty()) {
+        request.names = watched ? netfab::NameLook::Redirection : netfab::NameLook::Sockets;
+      }
+      request.sysctls = network_sysctls(*spec);
+      requests.push_back(std::move(request));
     }
   }
   std::vector<netfab::Inside> insides = netfab::observe_insides(requests);

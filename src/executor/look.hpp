@@ -25,8 +25,11 @@ std::optional<planner::SupervisorLook> look_at_supervisor(const base::ProjectPat
 // cgroup_look.cpp: limits of the group that are not as apply_limits() makes them.
 std::vector<netfab::Difference> limit_differences(const std::string& group,
                                                   const spec::Limits& limits);
-// Frozen by whichever of the freezers.
-bool is_frozen(const std::string& group);
+// Frozen by whichever of the freezers. That of v1 shows in the state of its processes (D), and need
+// not be asked otherwise; 0: unknown.
+bool is_frozen(const std::string& group, char process_state = 0);
+// A small file of the kernel's or of ours in three calls; nothing when it cannot be read.
+std::optional<std::string> read_small(const std::string& path);
 void thaw_everywhere(const std::string& group);
 // etc.cpp: files of /etc that lack lines of ours. What the container added is its own.
 std::vector<netfab::Difference> etc_differences(const planner::Container& container,

@@ -55,7 +55,14 @@ void look_at_process(planner::ActualContainer& container, const base::ProjectPat
                      std::optional<std::vector<ExitRecord>>& exits) {
   const bool claims_running =
       container.status == ContainerStatus::Running || container.status == ContainerStatus::Paused;
-  if (claims_running && base::is_alive(container.process)) return;
+  if (claims_running) {
+    const auto stat = base::process_stat(container.process.pid);
+    if (stat && stat->start_time == container.process.start_time && stat->state != 'Z' &&
+        stat->state != 'X') {
+      container.process_state = stat->state;
+      return;
+    }
+  }
   if (const auto init = find_init(paths.container_cgroup(container.name))) {
     container.status = ContainerStatus::Running;
     container.process = *init;

@@ -5,15 +5,23 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
+#include <map>
+#include <span>
 
+#include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/sys.hpp"
 #include "base/text.hpp"
@@ -53,6 +61,145 @@ Message nft_request(int type) {
   return out;
 }
 
+// A socket for a few questions in one namespace, where NetlinkSocket's comforts would cost more
+// than the questions. The kernel has answered before send() returns.
+class Questions {
+ public:
+  explicit Questions(int protocol) : fd_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)) {
+    if (!fd_) base::throw_errno("socket", "netlink");
+  }
+
+  // False when the dump failed or was interrupted by a change.
+  bool dump(Message& request, const std::function<void(const nlmsghdr&)>& visit) {
+    request.raw()->nlmsg_flags |= NLM_F_DUMP;
+    if (!send({&request, 1})) return false;
+    for (;;) {
+      const ssize_t got = receive(0);
+      if (got <= 0) return false;
+      auto left = static_cast<int>(got);
+      for (auto* at = first(); nlmsg_ok(at, left); at = nlmsg_next(at, &left)) {
+        if ((at->nlmsg_flags & NLM_F_DUMP_INTR) != 0 || at->nlmsg_type == NLMSG_ERROR) return false;
+        if (at->nlmsg_type == NLMSG_DONE) return true;
+        visit(*at);
+      }
+    }
+  }
+
+  // All at once; errors are visited as they come (NLMSG_ERROR).
+  bool ask(std::span<Message> requests, const std::function<void(const nlmsghdr&)>& visit) {
+    if (!send(requests)) return false;
+    for (;;) {
+      const ssize_t got = receive(MSG_DONTWAIT);
+      if (got <= 0) return got < 0 && errno == EAGAIN;
+      auto left = static_cast<int>(got);
+      for (auto* at = first(); nlmsg_ok(at, left); at = nlmsg_next(at, &left)) visit(*at);
+    }
+  }
+
+ private:
+  static std::vector<char>& buffer() {
+    static std::vector<char> bytes(64UL << 10U);
+    return bytes;
+  }
+  static nlmsghdr* first() { return reinterpret_cast<nlmsghdr*>(buffer().data()); }
+  [[nodiscard]] ssize_t receive(int flags) const {
+    for (;;) {
+      const ssize_t got = ::recv(fd_.get(), buffer().data(), buffer().size(), flags);
+      if (got >= 0 || errno != EINTR) return got;
+    }
+  }
+  [[nodiscard]] bool send(std::span<Message> requests) const {
+    std::array<iovec, 4> parts{};
+    std::size_t count = 0;
+    for (Message& request : requests) {
+      nlmsghdr* header = request.raw();
+      header->nlmsg_flags |= NLM_F_REQUEST;
+      parts.at(count++) = {header, NLMSG_ALIGN(header->nlmsg_len)};
+    }
+    msghdr datagram{};
+    sockaddr_nl kernel{};
+    kernel.nl_family = AF_NETLINK;
+    datagram.msg_name = &kernel;
+    datagram.msg_namelen = sizeof kernel;
+    datagram.msg_iov = parts.data();
+    datagram.msg_iovlen = count;
+    return ::sendmsg(fd_.get(), &datagram, 0) >= 0;
+  }
+
+  base::Fd fd_;
+};
+
+// What addresses and routes alone tell of a namespace: nothing unless all is as expected.
+class QuickLook {
+ public:
+  std::optional<std::vector<InnerLink>> look(const std::vector<const Endpoint*>& expected) {
+    Questions questions(NETLINK_ROUTE);
+    Message addresses(RTM_GETADDR, 0, 64);
+    addresses.header(ifaddrmsg{});
+    Message routes(RTM_GETROUTE, 0, 64);
+    routes.header(rtmsg{});
+    if (!questions.dump(addresses, [this](const nlmsghdr& each) { add_address(each); }) ||
+        !questions.dump(routes, [this](const nlmsghdr& each) { add_route(each); })) {
+      return {};
+    }
+    std::vector<InnerLink> out;
+    for (auto& entry : found_) {
+      InnerLink& link = entry.second.link;
+      // Only what is up has routes; only a v4 address has a name.
+      if (link.name.empty() || !entry.second.connected) return {};
+      link.up = true;
+      out.push_back(std::move(link));
+    }
+    for (const Endpoint* endpoint : expected) {
+      if (!endpoint->mac.empty() || !is_among(out, *endpoint)) return {};
+    }
+    return out;
+  }
+
+ private:
+  struct Found {
+    InnerLink link;
+    bool connected = false;
+  };
+
+  static bool is_among(const std::vector<InnerLink>& links, const Endpoint& endpoint) {
+    for (const InnerLink& link : links) {
+      if (link.name != endpoint.inner_device) continue;
+      const auto& a = endpoint.addresses;
+      const auto& g = endpoint.gateways;
+      return std::is_permutation(a.begin(), a.end(), link.addresses.begin(),
+                                 link.addresses.end()) &&
+             std::is_permutation(g.begin(), g.end(), link.gateways.begin(), link.gateways.end());
+    }
+    return false;
+  }
+  void add_address(const nlmsghdr& message) {
+    const auto& header = header_of<ifaddrmsg>(message);
+    if (header.ifa_index == 1 || header.ifa_scope == RT_SCOPE_LINK) return;
+    const Attributes attributes(message, sizeof header);
+    auto address = attributes.address(IFA_LOCAL);
+    if (!address) address = attributes.address(IFA_ADDRESS);
+    if (!address) return;
+    InnerLink& link = found_[header.ifa_index].link;
+    link.addresses.push_back({*address, header.ifa_prefixlen});
+    if (link.name.empty()) link.name = attributes.text(IFA_LABEL);
+  }
+  void add_route(const nlmsghdr& message) {
+    const auto& header = header_of<rtmsg>(message);
+    if (header.rtm_type != RTN_UNICAST) return;
+    const Attributes attributes(message, sizeof header);
+    const std::uint32_t device = attributes.u32(RTA_OIF);
+    if (device < 2) return;
+    if (header.rtm_dst_len == 0) {
+      const auto gateway = attributes.address(RTA_GATEWAY);
+      if (gateway) found_[device].link.gateways.push_back(*gateway);
+    } else if (header.rtm_family == AF_INET && header.rtm_protocol == RTPROT_KERNEL) {
+      found_[device].connected = true;
+    }
+  }
+  std::map<std::uint32_t, Found> found_;
+};
+
 // True when somebody has the port, without taking it from anybody: nothing is listened on.
 bool is_bound(int type, std::uint16_t port) {
   const base::Fd fd(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
@@ -64,7 +211,7 @@ bool is_bound(int type, std::uint16_t port) {
   return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0;
 }
 
-NameService look_at_names() {
+NameService look_at_names(NameLook how) {
   std::vector<Message> messages;
   messages.push_back(nft_request(NFT_MSG_GETTABLE));
   messages.back().put_text(NFTA_TABLE_NAME, kRedirectionTable);
@@ -73,8 +220,14 @@ NameService look_at_names() {
   messages.back().put_text(NFTA_CHAIN_NAME, kRedirectionChain);
   std::optional<RedirectionNote> note;
   std::uint32_t rules = 0;
-  NetlinkSocket socket(NETLINK_NETFILTER);
-  const auto answers = socket.request(messages, [&](const nlmsghdr& message) {
+  bool gone = false, unknown = false;
+  Questions questions(NETLINK_NETFILTER);
+  const bool asked = questions.ask(messages, [&](const nlmsghdr& message) {
+    if (message.nlmsg_type == NLMSG_ERROR) {
+      const int error = static_cast<const nlmsgerr*>(nlmsg_data(&message))->error;
+      (error == -ENOENT ? gone : unknown) = true;
+      return;
+    }
     const Attributes attributes(message, sizeof(nfgenmsg));
     if (NFNL_MSG_TYPE(message.nlmsg_type) == NFT_MSG_NEWTABLE) {
       if (const nlattr* data = attributes[NFTA_TABLE_USERDATA]; data != nullptr) {
@@ -85,9 +238,9 @@ NameService look_at_names() {
       rules = attributes.be32(NFTA_CHAIN_USE);
     }
   });
-  if (answers[0].errnum == ENOENT || answers[1].errnum == ENOENT) return NameService::NoRedirection;
-  if (answers[0].errnum != 0 || answers[1].errnum != 0) return NameService::Unknown;
-  if (rules != kRedirectionRules) return NameService::NoRedirection;
+  if (!asked || unknown) return NameService::Unknown;
+  if (gone || rules != kRedirectionRules) return NameService::NoRedirection;
+  if (how != NameLook::Sockets) return NameService::There;
   if (!note) return NameService::Unknown;  // made by an older program
   const bool both = is_bound(SOCK_DGRAM, note->udp_port) && is_bound(SOCK_STREAM, note->tcp_port);
   return both ? NameService::There : NameService::NoSocket;
@@ -96,14 +249,18 @@ NameService look_at_names() {
 Inside look_inside(const InsideRequest& request) {
   Inside out;
   out.pinned = true;
-  NetlinkSocket socket(NETLINK_ROUTE);
-  for (auto& entry : dump_links(socket)) {
-    LinkFacts& link = entry.second;
-    if (link.name == "lo") continue;
-    out.links.push_back({std::move(link.name), std::move(link.mac), link.up,
-                         std::move(link.addresses), std::move(link.gateways)});
+  if (auto links = QuickLook().look(request.expected)) {
+    out.links = std::move(*links);
+  } else {
+    NetlinkSocket socket(NETLINK_ROUTE);
+    for (auto& entry : dump_links(socket)) {
+      LinkFacts& link = entry.second;
+      if (link.name == "lo") continue;
+      out.links.push_back({std::move(link.name), std::move(link.mac), link.up,
+                           std::move(link.addresses), std::move(link.gateways)});
+    }
   }
-  if (request.names) out.names = look_at_names();
+  if (request.names != NameLook::None) out.names = look_at_names(request.names);
   for (const std::string& name : request.sysctls) out.sysctls[name] = sysctl(name);
   return out;
 }

@@ -22,9 +22,14 @@ inline constexpr const char* kRedirectionChain = "output";
 inline constexpr std::uint32_t kRedirectionRules = 2;     // one a protocol
 inline constexpr std::uint32_t kNameServer = 0x7f00000b;  // 127.0.0.11
 
+enum class NameLook : std::uint8_t { None, Redirection, Sockets };
+
 struct InsideRequest {
-  std::string path;                  // where it is pinned
-  bool names = false;                // look at the name service, too
+  std::string path;  // where it is pinned
+  // What should be there: where it is, it costs two dumps instead of three, and links without
+  // addresses are left out.
+  std::vector<const Endpoint*> expected;
+  NameLook names = NameLook::None;
   std::vector<std::string> sysctls;  // "net/ipv4/..."
 };
 // In the order of the requests.

@@ -201,8 +201,7 @@ bool NetlinkSocket::receive(int flags) {
   }
 }
 
-std::vector<Answer> NetlinkSocket::request(std::span<Message> messages,
-                                           const std::function<void(const nlmsghdr&)>& visit) {
+std::vector<Answer> NetlinkSocket::request(std::span<Message> messages) {
   std::vector<Answer> answers(messages.size());
   if (messages.empty()) return answers;
   for (Message& message : messages) message.raw()->nlmsg_flags |= NLM_F_ACK;
@@ -217,11 +216,7 @@ std::vector<Answer> NetlinkSocket::request(std::span<Message> messages,
     for (auto* at = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(at, left);
          at = nlmsg_next(at, &left)) {
       const std::uint32_t index = at->nlmsg_seq - first;
-      if (index >= answers.size()) continue;
-      if (at->nlmsg_type != NLMSG_ERROR) {
-        if (visit && at->nlmsg_type >= NLMSG_MIN_TYPE) visit(*at);
-        continue;
-      }
+      if (at->nlmsg_type != NLMSG_ERROR || index >= answers.size()) continue;
       answers[index] = answer_of(*at);
       --open;
     }

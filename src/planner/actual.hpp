@@ -43,6 +43,7 @@ struct ActualContainer {
   std::string fingerprint;  // text of its record: what it was launched as
   ContainerStatus status = ContainerStatus::Created;
   base::ProcessId process;  // of its pid 1 while it runs
+  char process_state = 0;   // man 5 proc: R S D T ...; 0: nobody looked
   std::chrono::system_clock::time_point created_at{}, started_at{};
   ExitState exit;
   Health health = Health::None;
