@@ -31,6 +31,7 @@ struct UpArgs {
   std::map<std::string, unsigned> scale;  // service → replicas
   std::string pull;                       // --pull: a policy for every service
   bool quiet_pull = false;
+  bool no_start = false, no_recreate = false;
 };
 struct DownArgs {
   bool volumes = false, remove_orphans = false;
@@ -44,6 +45,7 @@ struct ListArgs {  // ps, ls, network ls, volume ls
 struct LogArgs {  // logs, and what `up` shows
   bool follow = false, timestamps = false, no_prefix = false, no_colour = false;
   std::optional<std::size_t> tail;  // nothing: all
+  std::string since, until;         // as parse_when() takes them
 };
 struct ExecArgs {
   bool no_tty = false, detach = false, privileged = false;

@@ -11,6 +11,9 @@ void add_up(CLI::App& up, Arguments& to) {
   add_seconds(up, "--wait-timeout", to.up.wait_timeout, "Longest time to wait with --wait");
   add_switch(up, "--force-recreate", to.up.force_recreate,
              "Replace containers that did not change");
+  add_switch(up, "--no-recreate", to.up.no_recreate,
+             "Leave containers that are there as they are, changed or not");
+  add_switch(up, "--no-start", to.up.no_start, "Make everything and start nothing; implies -d");
   add_switch(up, "--no-deps", to.up.no_deps, "Leave the services that these depend on alone");
   add_switch(up, "--remove-orphans", to.up.remove_orphans,
              "Remove containers of services that the file has no longer");
@@ -85,6 +88,10 @@ void add_logs(CLI::App& logs, Arguments& to) {
           },
           "Only the last N lines of each container")
       ->type_name("N|all");
+  add_text(logs, "--since", to.logs.since, "Only lines from then on: 10m, 2026-01-31T12:00:00Z",
+           "TIME");
+  add_text(logs, "--until", to.logs.until, "Only lines up to then", "TIME");
+  add_index(logs, to.index);
   add_switch(logs, "-t,--timestamps", to.logs.timestamps, "With the time of each line");
   add_switch(logs, "--no-log-prefix", to.logs.no_prefix, "Without the container's name");
   add_switch(logs, "--no-color", to.logs.no_colour, "Without colours");

@@ -21,6 +21,8 @@ planner::DiffOptions diff_options(const Arguments& args) {
   out.services = args.names;
   out.no_deps = args.up.no_deps;
   out.force_recreate = args.up.force_recreate;
+  out.no_recreate = args.up.no_recreate;
+  out.no_start = args.up.no_start;
   out.remove_orphans = args.up.remove_orphans;
   return out;
 }
@@ -41,7 +43,10 @@ void apply_scale(spec::Stack& stack, const std::map<std::string, unsigned>& scal
 }
 
 spec::Loaded load_for(const Context& context, const Arguments& args) {
-  spec::Loaded loaded = context.load_and_warn();
+  spec::LoadOptions options = context.load_options();
+  options.wanted = args.names;
+  for (const auto& entry : args.up.scale) options.wanted.push_back(entry.first);
+  spec::Loaded loaded = context.load_and_warn(options);
   check_services(args.names, service_names(loaded.stack), loaded.stack.name);
   apply_scale(loaded.stack, args.up.scale);
   return loaded;
@@ -80,21 +85,8 @@ void show_unchanged(const Planned& planned, const std::vector<std::string>& mean
     const planner::ActualContainer* actual = planned.actual.container(name);
     if (in_plan || actual == nullptr) continue;
     const bool runs = actual->status == planner::ContainerStatus::Running;
-    progress.set("Container " + name, runs ? "Running" : "Exited", Mark::Done);
-  }
-}
-
-// Containers that run without a supervisor (it and its keeper were killed) get one that adopts
-// them.
-void adopt_if_alone(const Planned& planned, const base::ProjectPaths& paths) {
-  if (planned.actual.supervisor_alive) return;
-  for (const planner::ActualContainer& each : planned.actual.containers) {
-    if (each.status == planner::ContainerStatus::Exited ||
-        each.status == planner::ContainerStatus::Created) {
-      continue;
-    }
-    supervisor::Client::start(paths);
-    return;
+    const bool made = actual->status == planner::ContainerStatus::Created;
+    progress.set("Container " + name, runs ? "Running" : made ? "Created" : "Exited", Mark::Done);
   }
 }
 
@@ -102,7 +94,9 @@ base::Fd hold_images(const Context& context, const spec::Loaded& loaded, const A
   EnsureImages options;
   options.pull = args.up.pull;
   options.quiet = args.up.quiet_pull || context.globals.progress == ProgressMode::Quiet;
-  // Every service's: the plan of some looks at the networks and addresses of all.
+  options.services = args.up.no_deps || args.names.empty()
+                         ? args.names
+                         : with_dependencies(loaded.stack, args.names);
   ensure_images(context, loaded, options);
   return image::Store(context.roots).lease();
 }
@@ -169,7 +163,6 @@ int up(const Context& context, const Arguments& args) {
            // What an attempt replaced already is not to be replaced by the next one.
            if (!planned.plan.empty()) diff.force_recreate = false;
            if (!planned.plan.empty()) return planned.plan;
-           adopt_if_alone(planned, paths);
            return {};
          }});
     std::vector<WaitFailure> unready;

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "planner/changes.hpp"
+#include "planner/drift.hpp"
 #include "planner/graph.hpp"
 #include "planner/plan.hpp"
 #include "planner/steps.hpp"
@@ -32,6 +33,9 @@ class Differ {
     plan_.project = desired_.project;
     plan_.basis = basis_of(actual_);
     select();
+    if (auto step = supervisor_drift(actual_, plan_.project))
+      plan_.steps.push_back(std::move(*step));
+    plan_.notes = drift_notes(actual_);
     diff_networks();
     diff_volumes();
     diff_ports();
@@ -115,7 +119,8 @@ class Differ {
             add(Kind::Network, Action::Create, network.name, {{"not there", {}, {}, {}}}).id);
         continue;
       }
-      std::vector<Reason> reasons = bridge_differences(network.bridge, *at);
+      std::vector<Reason> reasons =
+          bridge_drift(network, bridge_differences(network.bridge, *at), actual_);
       if (reasons.empty()) {
         ++plan_.unchanged;
       } else {
@@ -145,7 +150,9 @@ class Differ {
     for (const Container& container : plan_.desired.containers) {
       plan_.ports.insert(plan_.ports.end(), container.ports.begin(), container.ports.end());
     }
-    std::vector<Reason> reasons = port_differences(plan_.ports, actual_.fabric.ports);
+    std::vector<Reason> reasons =
+        port_drift(port_differences(plan_.ports, actual_.fabric.ports), actual_.ports_table,
+                   plan_.ports, options_.recorded, actual_);
     if (reasons.empty()) {
       if (!plan_.ports.empty()) ++plan_.unchanged;
       return;
@@ -254,7 +261,8 @@ class Differ {
 
   Decision decide(const Container& container, const ActualContainer* found,
                   const std::vector<Change>& changes) const {
-    if (found == nullptr) return {true, Action::Create, {{"not there", {}, {}, {}}}};
+    const Action make = options_.no_start ? Action::Prepare : Action::Create;
+    if (found == nullptr) return {true, make, {{"not there", {}, {}, {}}}};
     std::vector<Reason> in_place;
     std::vector<Reason> replacing;
     if (options_.force_recreate && is_named(container.service)) {
@@ -263,20 +271,28 @@ class Differ {
     for (const Change& change : changes) {
       (change.effect == Effect::Replace ? replacing : in_place).push_back(change.reason);
     }
+    ContainerDrift drift = container_drift(container, *found, {.unchanged = changes.empty()});
+    in_place.insert(in_place.end(), drift.reasons.begin(), drift.reasons.end());
     for (const DependencySpec& dependency : container.depends_on) {
       if (dependency.restart && replaced_.count(dependency.container) != 0) {
         replacing.push_back({cat("dependency ", dependency.container, " is replaced"), {}, {}, {}});
       }
     }
+    if (options_.no_recreate) {
+      replacing.clear();
+      in_place.clear();
+    }
     if (!replacing.empty()) {
       replacing.insert(replacing.end(), in_place.begin(), in_place.end());
-      return {true, Action::Replace, std::move(replacing)};
+      return {true, options_.no_start ? make : Action::Replace, std::move(replacing)};
     }
-    if (auto why = reason_to_start(*found)) {
+    if (auto why = options_.no_start ? std::nullopt : reason_to_start(*found)) {
       in_place.insert(in_place.begin(), Reason{*why, {}, {}, {}});
       return {true, Action::Start, std::move(in_place)};
     }
-    if (!in_place.empty()) return {true, Action::Update, std::move(in_place)};
+    if (!in_place.empty()) {
+      return {true, drift.restart ? Action::Restart : Action::Update, std::move(in_place)};
+    }
     return {};
   }
 
@@ -300,6 +316,7 @@ class Differ {
         if (!found.error.empty()) return cat("could not start: ", found.error);
         return "was never started";
       case ContainerStatus::Exited:
+        if (found.from_before && !found.exit.known) return "ran before the machine was restarted";
         if (!found.exit.known) return "has ended (exit code unknown)";
         if (found.exit.oom_killed) return "has ended (out of memory)";
         return cat("has ended (exit code ", found.exit.code, ")");
@@ -329,12 +346,9 @@ class Differ {
         reasons.push_back({"left by an unfinished run", {}, {}, {}});
       } else {
         action = Action::Update;
-        if (at->second->bridge != endpoint.link.bridge) {
-          reasons.push_back(
-              {cat("device ", endpoint.link.device, " is not on bridge ", endpoint.link.bridge),
-               {},
-               {},
-               {}});
+        // A changed link is told as that; setting it mends the rest, too.
+        if (old != recorded.end() && old->link == endpoint.link) {
+          reasons = endpoint_drift(endpoint, *at->second, container, found, actual_);
         }
         if (old == recorded.end()) {
           reasons.push_back({"left by an unfinished run", {}, {}, {}});
@@ -410,9 +424,11 @@ class Differ {
           before != predecessors_.end()) {
         step.after.push_back(before->second);
       }
-      wait_for_dependencies(container, step);
+      if (decision.action != Action::Prepare) wait_for_dependencies(container, step);
       replaced_.insert(container.name);
-      if (decision.action == Action::Start) replaced_.erase(container.name);
+      if (decision.action != Action::Create && decision.action != Action::Replace) {
+        replaced_.erase(container.name);
+      }
     }
     std::sort(step.after.begin(), step.after.end());
     step.after.erase(std::unique(step.after.begin(), step.after.end()), step.after.end());

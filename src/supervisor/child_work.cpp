@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/sys.hpp"
 
@@ -31,10 +33,18 @@ void ChildWork::run(const std::function<void()>& work, base::Duration deadline,
 void ChildWork::ask(const std::function<std::string()>& work, base::Duration deadline,
                     std::function<void(const Answer&)> done) {
   auto [reader, writer] = base::sys::pipe(O_NONBLOCK);
+  CRASH_POINT("work/before");
+  const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) base::throw_errno("fork");
   if (pid == 0) {
     int status = 0;
+    // Nothing of us outlives us in a child: our lock and names are the next supervisor's, which
+    // begins the same work anew.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(2);
+    base::sys::close_all_but(writer.get());
+    CRASH_POINT("work/child");
     std::string text;
     try {
       text = work();
@@ -68,6 +78,7 @@ void ChildWork::finish(std::uint64_t id) {
   loop_.remove(job.timer);
   int status = 0;
   ::waitpid(job.pid, &status, 0);
+  CRASH_POINT("work/ended");
   Answer answer;
   answer.text.resize(4096);
   const ssize_t n = ::read(job.error.get(), answer.text.data(), answer.text.size());

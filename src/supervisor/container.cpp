@@ -1,5 +1,6 @@
 #include "supervisor/container.hpp"
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/log.hpp"
@@ -105,6 +106,7 @@ executor::StepResult Container::update(planner::Container spec) {
       executor::ensure_cgroup(host_.paths.container_cgroup(spec.name),
                               executor::cgroup_settings(spec));
     }
+    CRASH_POINT("update/before");
     const bool logging_changed = spec.logging != spec_.logging;
     const bool health_changed = spec.healthcheck != spec_.healthcheck;
     spec_ = std::move(spec);
@@ -126,7 +128,8 @@ executor::StepResult Container::update(planner::Container spec) {
 void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held,
                       const std::vector<executor::ExitRecord>& exits) {
   state_ = std::move(state);
-  const bool was_running = running() || state_.status == ContainerStatus::Created;
+  const bool was_running =
+      running() || (state_.status == ContainerStatus::Created && state_.process.pid > 0);
   // In the order of held(): out, then err and stdin where there are.
   if (!held.empty()) out_ = std::move(held[0]);
   if (held.size() > 1) err_ = std::move(held[1]);

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/sys.hpp"
@@ -68,6 +69,7 @@ void Container::ended(const planner::ExitState& exit) {
     host_.loop.remove(*id);
     *id = 0;
   }
+  CRASH_POINT("ended/before");
   stop_health();
   hooks_.reset();
   ending_ = false;
@@ -109,6 +111,7 @@ void Container::ended(const planner::ExitState& exit) {
     });
   }
   save();
+  CRASH_POINT("ended/saved");
   executor::unpin_process(executor::process_pin(host_.paths, spec_.name));
   host_.keeper.forget(process);
   host_.logs.settle(spec_.name);
@@ -192,7 +195,9 @@ void Container::begin_end(base::Duration grace) {
 }
 
 void Container::send_stop_signal() {
+  CRASH_POINT("stop/signal/before");
   base::send_signal(launched_.pidfd, spec_.stop_signal);
+  CRASH_POINT("stop/signal/after");
 }
 
 void Container::kill_all() {

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/log.hpp"
@@ -38,6 +39,7 @@ base::Fd open_fifo(const std::string& path) {
   if (::mkfifo(path.c_str(), 0622) != 0 && errno != EEXIST) base::throw_errno("mkfifo", path);
   // 0622 whatever the umask: /dev/stdout can be opened again by any user of the container.
   if (::chmod(path.c_str(), 0622) != 0) base::throw_errno("chmod", path);
+  CRASH_POINT("fifo/made");
   base::Fd fd = base::sys::open(path, O_RDWR);
   ::fcntl(fd.get(), F_SETPIPE_SZ, kPipeSize);
   return fd;
@@ -50,16 +52,31 @@ base::Fd reader_of(const base::Fd& fifo) {
 
 }  // namespace
 
+void Container::make_files() {
+  host_.logs.detach(spec_.name);
+  throw_away_data();
+  state_.created_at = Clock::now();
+  state_.restarts = 0;
+  state_.recent_restarts = 0;
+  executor::make_container_dirs(spec_, host_.paths);
+  executor::write_etc(spec_, host_.paths, {});
+  base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
+}
+
+void Container::prepare(Done done) {
+  try {
+    make_files();
+    state_.stopped_by_user = true;  // `reconcile` leaves it so
+    executor::write_state(host_.paths, state_);
+    done({});
+  } catch (const base::Error& error) {
+    done(failed_step(error));
+  }
+}
+
 void Container::create(Done done) {
   try {
-    host_.logs.detach(spec_.name);
-    throw_away_data();
-    state_.created_at = Clock::now();
-    state_.restarts = 0;
-    state_.recent_restarts = 0;
-    executor::make_container_dirs(spec_, host_.paths);
-    executor::write_etc(spec_, host_.paths, {});
-    base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
+    make_files();
   } catch (const base::Error& error) {
     done(failed_step(error));
     return;
@@ -188,10 +205,13 @@ void Container::begin_launch(Done done) {
                                   .stderr_fd = spec_.tty ? slave.get() : err_.get(),
                                   .clone_parent = true});
     executor::pin_process(launched_.pidfd, executor::process_pin(host_.paths, spec_.name));
+    CRASH_POINT("launch/hold");
     hold_streams();
     attach_logs();
+    CRASH_POINT("launch/logs");
     state_.process = base::identify(launched_.pid).value_or(base::ProcessId{launched_.pid, 0});
     save();
+    CRASH_POINT("launch/saved");
   } catch (const base::Error& error) {
     state_.status = ContainerStatus::Exited;
     state_.error = error.what();
@@ -209,6 +229,7 @@ void Container::begin_launch(Done done) {
 void Container::on_status() {
   host_.loop.remove(status_watch_);
   status_watch_ = 0;
+  CRASH_POINT("launch/status");
   const auto failed = executor::launch_outcome(launched_);
   launched_.status.reset();
   Done done = std::move(launch_done_);

@@ -127,6 +127,9 @@ inline void apply_step(const planner::Plan& plan, const planner::Step& step,
   using planner::Action;
   const bool remove = step.action == Action::Remove;
   switch (step.kind) {
+    case planner::Kind::Supervisor:
+      actual.supervisor_alive = true;
+      return;
     case planner::Kind::Network: {
       netfab::Bridge bridge = plan.network(step.target)->bridge;
       erase_where(actual.fabric.bridges,
@@ -176,10 +179,15 @@ inline void apply_step(const planner::Plan& plan, const planner::Step& step,
       made.service = wanted.service;
       made.index = wanted.index;
       made.status = planner::ContainerStatus::Running;
+      if (step.action == Action::Prepare) {
+        made.status = planner::ContainerStatus::Created;
+        made.stopped_by_user = true;
+      }
       made.fingerprint = planner::fingerprint(wanted);
       for (const auto& container : actual.containers) {
         if (container.name == made.name && step.action == Action::Update) {
           made.process = container.process;
+          made.status = container.status;
         }
       }
       erase_where(actual.containers,
