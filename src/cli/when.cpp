@@ -11,7 +11,7 @@ namespace cli {
 
 namespace {
 
-using Clock = std::chrono::system_clock;
+using WhenClock = std::chrono::system_clock;
 using std::chrono::nanoseconds;
 
 // The digits of a fraction as nanoseconds; nothing when there is anything else.
@@ -23,12 +23,12 @@ std::optional<std::int64_t> fraction_of(std::string_view digits) {
   return base::parse_int(whole);
 }
 
-Clock::time_point at(std::int64_t seconds, std::int64_t ns) {
-  return Clock::time_point(
-      std::chrono::duration_cast<Clock::duration>(nanoseconds(ns) + std::chrono::seconds(seconds)));
+WhenClock::time_point point_at(std::int64_t seconds, std::int64_t ns) {
+  return WhenClock::time_point(std::chrono::duration_cast<WhenClock::duration>(
+      nanoseconds(ns) + std::chrono::seconds(seconds)));
 }
 
-std::optional<Clock::time_point> parse_epoch(std::string_view text) {
+std::optional<WhenClock::time_point> parse_epoch(std::string_view text) {
   const std::size_t dot = text.find('.');
   const auto seconds = base::parse_uint(text.substr(0, dot));
   if (!seconds || *seconds > 9'000'000'000) return {};
@@ -38,7 +38,7 @@ std::optional<Clock::time_point> parse_epoch(std::string_view text) {
     if (!fraction) return {};
     ns = *fraction;
   }
-  return at(static_cast<std::int64_t>(*seconds), ns);
+  return point_at(static_cast<std::int64_t>(*seconds), ns);
 }
 
 // Seconds east of Greenwich: "Z", "+01:00"; cut off `text`. Nothing: no zone is given.
@@ -57,7 +57,7 @@ std::optional<int> take_zone(std::string_view& text) {
   return sign == '-' ? -seconds : seconds;
 }
 
-std::optional<Clock::time_point> parse_date(std::string_view text) {
+std::optional<WhenClock::time_point> parse_date(std::string_view text) {
   const std::optional<int> zone = take_zone(text);
   std::int64_t ns = 0;
   if (const std::size_t dot = text.find('.'); dot != std::string_view::npos) {
@@ -73,19 +73,19 @@ std::optional<Clock::time_point> parse_date(std::string_view text) {
     tm candidate = parts;
     const char* end = ::strptime(whole.c_str(), format, &candidate);
     if (end == nullptr || *end != '\0') continue;
-    if (zone) return at(::timegm(&candidate) - *zone, ns);
-    return at(::mktime(&candidate), ns);
+    if (zone) return point_at(::timegm(&candidate) - *zone, ns);
+    return point_at(::mktime(&candidate), ns);
   }
   return {};
 }
 
 }  // namespace
 
-std::optional<Clock::time_point> parse_when(std::string_view text, Clock::time_point now) {
+std::optional<WhenClock::time_point> parse_when(std::string_view text, WhenClock::time_point now) {
   if (const auto epoch = parse_epoch(text)) return epoch;
   if (const auto date = parse_date(text)) return date;
   if (const auto before = spec::parse_duration(text)) {
-    return now - std::chrono::duration_cast<Clock::duration>(*before);
+    return now - std::chrono::duration_cast<WhenClock::duration>(*before);
   }
   return {};
 }

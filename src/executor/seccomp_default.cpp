@@ -11,9 +11,9 @@ namespace executor {
 namespace {
 
 using Compare = SyscallRule::Argument::Compare;
-using Names = std::vector<std::string>;
+using Calls = std::vector<std::string>;
 
-const Names kFiles = {"access",
+const Calls kFiles = {"access",
                       "chdir",
                       "chmod",
                       "chown",
@@ -136,7 +136,7 @@ const Names kFiles = {"access",
                       "file_getattr",
                       "file_setattr"};
 
-const Names kWaiting = {
+const Calls kWaiting = {
     "epoll_create",  "epoll_create1",     "epoll_ctl",      "epoll_ctl_old", "epoll_pwait",
     "epoll_pwait2",  "epoll_wait",        "epoll_wait_old", "eventfd",       "eventfd2",
     "fanotify_mark", "inotify_add_watch", "inotify_init",   "inotify_init1", "inotify_rm_watch",
@@ -144,7 +144,7 @@ const Names kWaiting = {
     "io_setup",      "io_submit",         "poll",           "ppoll",         "ppoll_time64",
     "pselect6",      "pselect6_time64",   "select",         "signalfd",      "signalfd4"};
 
-const Names kMemory = {"brk",
+const Calls kMemory = {"brk",
                        "madvise",
                        "map_shadow_stack",
                        "membarrier",
@@ -169,7 +169,7 @@ const Names kMemory = {"brk",
                        "process_mrelease",
                        "remap_file_pages"};
 
-const Names kProcesses = {"alarm",
+const Calls kProcesses = {"alarm",
                           "arch_prctl",
                           "capget",
                           "capset",
@@ -284,7 +284,7 @@ const Names kProcesses = {"alarm",
                           "waitid",
                           "waitpid"};
 
-const Names kLocks = {"futex",
+const Calls kLocks = {"futex",
                       "futex_time64",
                       "futex_requeue",
                       "futex_wait",
@@ -313,7 +313,7 @@ const Names kLocks = {"futex",
                       "shmdt",
                       "shmget"};
 
-const Names kClocks = {"adjtimex",         "clock_adjtime",       "clock_adjtime64",
+const Calls kClocks = {"adjtimex",         "clock_adjtime",       "clock_adjtime64",
                        "clock_getres",     "clock_getres_time64", "clock_gettime",
                        "clock_gettime64",  "clock_nanosleep",     "clock_nanosleep_time64",
                        "getitimer",        "gettimeofday",        "nanosleep",
@@ -324,18 +324,18 @@ const Names kClocks = {"adjtimex",         "clock_adjtime",       "clock_adjtime
                        "timerfd_settime64"};
 
 // Not socketcall: its arguments lie in memory, where no filter can see the address family.
-const Names kSockets = {
+const Calls kSockets = {
     "accept",          "accept4",    "bind",      "connect",  "getpeername", "getrandom",
     "getsockname",     "getsockopt", "listen",    "recv",     "recvfrom",    "recvmmsg",
     "recvmmsg_time64", "recvmsg",    "send",      "sendmmsg", "sendmsg",     "sendto",
     "setsockopt",      "shutdown",   "socketpair"};
 
-const Names kArchitecture = {"arm_fadvise64_64", "arm_sync_file_range", "breakpoint", "cacheflush",
+const Calls kArchitecture = {"arm_fadvise64_64", "arm_sync_file_range", "breakpoint", "cacheflush",
                              "set_tls",          "riscv_flush_icache"};
 
 struct ByCapability {
   const char* capability;
-  Names names;
+  Calls names;
 };
 const std::vector<ByCapability> kByCapability = {
     {"SYS_ADMIN", {"bpf",         "fanotify_init",   "fsconfig", "fsmount",       "fsopen",
@@ -366,13 +366,13 @@ const std::vector<ByCapability> kByCapability = {
 constexpr std::uint64_t kNewNamespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
                                          CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
 
-SyscallRule allow(const Names& names) {
+SyscallRule allow(const Calls& names) {
   SyscallRule rule;
   rule.names = names;
   return rule;
 }
 
-SyscallRule refuse(const Names& names, unsigned errnum) {
+SyscallRule refuse(const Calls& names, unsigned errnum) {
   SyscallRule rule;
   rule.names = names;
   rule.action = SyscallRule::Action::Errno;
@@ -392,7 +392,7 @@ SeccompProfile default_profile() {
   SeccompProfile profile;
   profile.fallback = SyscallRule::Action::Errno;
   profile.fallback_errnum = EPERM;
-  for (const Names* group :
+  for (const Calls* group :
        {&kFiles, &kWaiting, &kMemory, &kProcesses, &kLocks, &kClocks, &kSockets, &kArchitecture}) {
     profile.rules.push_back(allow(*group));
   }
