@@ -45,6 +45,7 @@ struct ListArgs {  // ps, ls, network ls, volume ls
 struct LogArgs {  // logs, and what `up` shows
   bool follow = false, timestamps = false, no_prefix = false, no_colour = false;
   std::optional<std::size_t> tail;  // nothing: all
+  std::string since, until;         // as parse_when() takes them
 };
 struct ExecArgs {
   bool no_tty = false, detach = false, privileged = false;

@@ -88,6 +88,10 @@ void add_logs(CLI::App& logs, Arguments& to) {
           },
           "Only the last N lines of each container")
       ->type_name("N|all");
+  add_text(logs, "--since", to.logs.since, "Only lines from then on: 10m, 2026-01-31T12:00:00Z",
+           "TIME");
+  add_text(logs, "--until", to.logs.until, "Only lines up to then", "TIME");
+  add_index(logs, to.index);
   add_switch(logs, "-t,--timestamps", to.logs.timestamps, "With the time of each line");
   add_switch(logs, "--no-log-prefix", to.logs.no_prefix, "Without the container's name");
   add_switch(logs, "--no-color", to.logs.no_colour, "Without colours");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <deque>
 
 #include "base/sys.hpp"
 #include "cli/context.hpp"
@@ -57,17 +58,56 @@ void LogFollower::open(const ActualContainer& container, std::optional<std::size
   if (fresh) printer_.add(short_name(container.name, paths_.project));
   source->printer = at->second;
   source->reader = std::make_unique<supervisor::LogReader>(paths_.log_dir(container.name));
-  if (tail) source->reader->tail(*tail);
-  Source* raw = source.get();
-  merger_.add([this, raw] { return raw->reader->next(raw->accept_partial || everything_); });
+  merger_.add(lines_of(*source, tail));
   sources_.push_back(std::move(source));
   watch(paths_.log_dir(container.name));
   watch(paths_.container_run(container.name));
 }
 
+bool LogFollower::chosen(const ActualContainer& container) const {
+  return is_selected(options_.services, container.service) &&
+         (options_.index == 0 || options_.index == container.index);
+}
+
+bool LogFollower::past_end() const {
+  return options_.until && std::chrono::system_clock::now() > *options_.until;
+}
+
+// Lines of a container are in the order of their time: those wanted are one piece of them.
+NextLine LogFollower::lines_of(Source& source, std::optional<std::size_t> tail) {
+  const auto next = [this, raw = &source]() -> std::optional<supervisor::LogLine> {
+    while (auto line = raw->reader->next(raw->accept_partial || everything_)) {
+      if (options_.since && line->time < *options_.since) continue;
+      if (options_.until && line->time > *options_.until) return {};
+      return line;
+    }
+    return {};
+  };
+  if (!tail) return next;
+  if (!options_.until) {
+    source.reader->tail(*tail);
+    return next;
+  }
+  // The last ones before an end that is not the log's: all are read and the newest kept.
+  auto kept = std::make_shared<std::optional<std::deque<supervisor::LogLine>>>();
+  return [next, kept, most = *tail]() -> std::optional<supervisor::LogLine> {
+    if (!*kept) {
+      kept->emplace();
+      while (auto line = next()) {
+        (*kept)->push_back(std::move(*line));
+        if ((*kept)->size() > most) (*kept)->pop_front();
+      }
+    }
+    if ((*kept)->empty()) return {};
+    supervisor::LogLine line = std::move((*kept)->front());
+    (*kept)->pop_front();
+    return line;
+  };
+}
+
 void LogFollower::refresh(const ActualState& actual, std::optional<std::size_t> tail) {
   for (const ActualContainer& each : actual.containers) {
-    if (!is_selected(options_.services, each.service)) continue;
+    if (!chosen(each)) continue;
     const auto [at, fresh] = created_.emplace(each.name, each.created_at);
     if (fresh) {
       open(each, tail);
@@ -124,14 +164,14 @@ void LogFollower::wait(Signals* signals) {
 
 bool LogFollower::all_ended(const ActualState& actual) const {
   for (const ActualContainer& each : actual.containers) {
-    if (is_selected(options_.services, each.service) && is_active(each)) return false;
+    if (chosen(each) && is_active(each)) return false;
   }
   return true;
 }
 
 void LogFollower::announce(const ActualState& actual) {
   for (const ActualContainer& each : actual.containers) {
-    if (!is_selected(options_.services, each.service)) continue;
+    if (!chosen(each)) continue;
     if (each.status == ContainerStatus::Running) {
       running_.insert(each.name);
     } else if (running_.erase(each.name) > 0 || each.status == ContainerStatus::Restarting) {
@@ -173,7 +213,7 @@ bool LogFollower::follow(Signals* signals) {
       drain(false);
       announce(actual);
       first = false;
-      if (all_ended(actual)) {
+      if (all_ended(actual) || past_end()) {
         drain(true);
         return true;
       }

@@ -24,6 +24,8 @@ class LogFollower {
     std::vector<std::string> services;  // empty: all
     LogFormat format;
     bool announce_exits = false;  // "web-1 exited with code 0"
+    unsigned index = 0;           // only this replica; 0: every one
+    std::optional<std::chrono::system_clock::time_point> since, until;
   };
   LogFollower(base::ProjectPaths paths, Options options);
 
@@ -52,6 +54,9 @@ class LogFollower {
   void watch(const std::string& path);
   void wait(Signals* signals);
   void announce(const planner::ActualState& actual);
+  [[nodiscard]] bool chosen(const planner::ActualContainer& container) const;
+  [[nodiscard]] bool past_end() const;
+  NextLine lines_of(Source& source, std::optional<std::size_t> tail);
   [[nodiscard]] bool all_ended(const planner::ActualState& actual) const;
 
   base::ProjectPaths paths_;

@@ -27,7 +27,7 @@ constexpr base::Duration kSyslogRetry = std::chrono::seconds(1);
 constexpr base::Duration kLookUpDeadline = std::chrono::seconds(20);
 constexpr std::size_t kSyslogAhead = 64U << 10U;  // of a stream, on its way
 
-struct SocketAddress {
+struct ServerAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
 };
@@ -36,14 +36,14 @@ std::string to_bytes(const addrinfo& info) {
   return {reinterpret_cast<const char*>(info.ai_addr), info.ai_addrlen};
 }
 
-SocketAddress from_bytes(const std::string& bytes) {
-  SocketAddress out;
+ServerAddress from_bytes(const std::string& bytes) {
+  ServerAddress out;
   out.size = static_cast<socklen_t>(std::min(bytes.size(), sizeof(out.storage)));
   std::memcpy(&out.storage, bytes.data(), out.size);
   return out;
 }
 
-SocketAddress unix_address(const std::string& path) {
+ServerAddress unix_address(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
@@ -175,7 +175,7 @@ class SyslogSink final : public LogSink {
     trouble("no syslog socket on this machine (/dev/log)");
   }
 
-  int try_connect(const SocketAddress& address, int kind) {
+  int try_connect(const ServerAddress& address, int kind) {
     socket_ = base::Fd(::socket(address.storage.ss_family, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (socket_ && ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address.storage),
                              address.size) == 0) {
@@ -184,7 +184,7 @@ class SyslogSink final : public LogSink {
     return errno;
   }
 
-  void connect_to(const SocketAddress& address, int kind) {
+  void connect_to(const ServerAddress& address, int kind) {
     const int error = try_connect(address, kind);
     if (error == 0) {
       connected(kind);
