@@ -107,7 +107,7 @@ void add_image(CLI::App& top, Arguments& to) {
   add_switch(prune, "-a,--all", to.list.all, "Also those with a name");
   add_switch(prune, "-f,--force", to.object.force, "Do not ask");
   CLI::App& load = sub("load", "Load images from archives or layouts", "-i images.tar");
-  add_text(load, "-i,--input", to.image.input, "The archive", "FILE");
+  add_text(load, "-i,--input", to.image.input, "The archive, instead of standard input", "FILE");
   add_text(load, "--platform", to.image.platform, "Of several, this platform's", "OS/ARCH");
   add_switch(load, "-q,--quiet", to.list.quiet, "No progress");
   load.add_option("SOURCE", to.names, "FILE, oci:DIR, oci-archive:FILE, docker-archive:FILE")

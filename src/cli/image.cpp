@@ -155,7 +155,10 @@ int load_images(const Context& context, const Arguments& args) {
   require_root("image load");
   std::vector<std::string> sources = args.names;
   if (!args.image.input.empty()) sources.insert(sources.begin(), args.image.input);
-  if (sources.empty()) throw base::Error("image load: nothing to load", "stack image load -i FILE");
+  if (sources.empty() && is_terminal(STDIN_FILENO)) {
+    throw base::Error("image load: nothing to load", "stack image load -i FILE");
+  }
+  if (sources.empty()) sources.emplace_back("/dev/stdin");
   std::vector<std::string> words = {"load"};
   add_word(words, "--platform", args.image.platform);
   words.emplace_back("--");
@@ -220,7 +223,13 @@ int transfer(const Context& context, const Arguments& args, const char* verb) {
   words.emplace_back("--");
   for (const std::string& name : args.names)
     words.push_back(image::parse_reference(name, context.cwd).name());
-  run_stack_image(context, {.words = words, .quiet = args.list.quiet, .seen = {}});
+  // A quiet pull still says what it pulled, as docker's does.
+  const bool tell = args.list.quiet && std::string_view(verb) == "pull";
+  run_stack_image(context,
+                  {.words = words, .quiet = args.list.quiet, .seen = [&](const ImageEvent& event) {
+                     if (tell && event.kind == ImageEvent::Kind::Image)
+                       write_text(STDOUT_FILENO, event.image + "\n");
+                   }});
   return kDone;
 }
 

@@ -1,5 +1,6 @@
 #include "cli/image_text.hpp"
 
+#include <algorithm>
 #include <ctime>
 
 #include "base/error.hpp"
@@ -59,8 +60,10 @@ json describe_image(const image::StoredImage& image, const std::vector<image::St
         image::parse_reference(name.name.substr(0, name.name.find('#')));
     if (!reference.is_registry()) continue;
     if (!reference.digest) tags.push_back(reference.familiar());
-    if (!name.digest.empty())
-      digests.push_back(base::cat(shown_name(name.name).repository, "@", name.digest));
+    if (name.digest.empty()) continue;
+    std::string digest = base::cat(shown_name(name.name).repository, "@", name.digest);
+    if (std::find(digests.begin(), digests.end(), digest) == digests.end())
+      digests.push_back(std::move(digest));
   }
   std::vector<std::string> diff_ids;
   for (const image::StoredLayer& layer : image.layers) diff_ids.push_back(layer.diff_id.str());

@@ -186,6 +186,18 @@ void ImageCommit::State::place(std::size_t index, const Unplaced& layer) {
   settle(index, Phase::Done);
 }
 
+namespace {
+
+// Of an index the right one was chosen; a manifest alone may be for something else. Without a wish
+// it is taken, as docker does.
+void check_platform(const image::Platform& has, const std::string& wanted) {
+  if (wanted.empty() || has.os.empty() || has.architecture.empty()) return;
+  if (image::platform_rank(image::parse_platform(wanted), has) > 0) return;
+  throw base::Error(base::cat("the image is for ", has.str(), ", not for ", wanted));
+}
+
+}  // namespace
+
 ImageCommit::ImageCommit(StoreWriter& store, Progress& progress, ImageSource source)
     : state_(std::make_unique<State>(store, progress, std::move(source))) {
   State& state = *state_;
@@ -194,6 +206,7 @@ ImageCommit::ImageCommit(StoreWriter& store, Progress& progress, ImageSource sou
   if (manifest == nullptr) throw base::Error("an index is no image: a manifest was expected");
   state.manifest = std::move(*manifest);
   state.config = parse_config(state.source.config_bytes, state.manifest.layers.size());
+  check_platform(state.config.platform, state.source.platform);
   state.chain = chain_of(state.config.diff_ids);
   state.sizes.resize(state.manifest.layers.size());
   state.layers.resize(state.manifest.layers.size(), State::Layer::Wanted);

@@ -14,15 +14,36 @@
 
 namespace fetch {
 
+namespace {
+
+// What comes through a pipe, in a file: an archive is read at offsets.
+base::Fd spooled(int pipe, const std::string& shown, const std::string& path) {
+  base::Fd out = base::sys::open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+  std::string buffer(1U << 20U, '\0');
+  while (true) {
+    const ssize_t got = ::read(pipe, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) base::throw_errno("read", shown);
+    if (got == 0) return out;
+    base::sys::write_all(out.get(), buffer.substr(0, static_cast<std::size_t>(got)), path);
+  }
+}
+
+}  // namespace
+
 ImageFolder ImageFolder::open(const std::string& path) {
   return ImageFolder(base::sys::open(path, O_PATH | O_DIRECTORY), path);
 }
 
 ImageFolder ImageFolder::unpack(const std::string& path, StoreWriter& store) {
-  const base::Fd file = base::sys::open(path, O_RDONLY);
+  base::Fd file = base::sys::open(path, O_RDONLY);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) base::throw_errno("stat", path);
-  if (!S_ISREG(info.st_mode)) throw base::Error(base::cat(path, " is not a file"));
+  if (S_ISFIFO(info.st_mode)) {
+    file = spooled(file.get(), path, store.scratch() + "/piped");
+  } else if (!S_ISREG(info.st_mode)) {
+    throw base::Error(base::cat(path, " is not a file"));
+  }
   const std::string folder = store.scratch() + "/archive";
   base::sys::make_dir(folder, 0700);
   base::Fd tree = base::sys::open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);

@@ -75,7 +75,7 @@ std::string shown(std::string_view name) {
   if (stream.failure) std::rethrow_exception(stream.failure);
   const char* text = ::archive_error_string(archive);
   throw base::Error(
-      base::cat("the layer is no valid tar archive: ", text != nullptr ? shown(text) : "damaged"));
+      base::cat("this is no valid tar archive: ", text != nullptr ? shown(text) : "damaged"));
 }
 
 EntryAttributes attributes_of(struct archive_entry* entry, const LayerLimits& limits) {

@@ -159,6 +159,11 @@ class Image(harness.Case):
             harness.subprocess.run([harness.STACK, "image", "save", "some/name:v1"], stdout=file, check=True,
                                    env=self.machine.env, cwd=work)
         self.assertEqual(piped.read_bytes(), (work / "oci-archive.tar").read_bytes())
+        with open(piped, "rb") as file, harness.subprocess.Popen(["cat", piped], stdout=harness.subprocess.PIPE) as cat:
+            for stdin in (file, cat.stdout):
+                done = harness.subprocess.run([harness.STACK, "image", "load", "-q"], stdin=stdin, capture_output=True, text=True,
+                                              env=self.machine.env, cwd=work, check=False)
+            self.assertEqual(done.stdout, "Loaded image: docker.io/some/name:v1\n", done.stderr)
         self.assertRegex(self.stack("image", "ls").out, r"some/name +v1 +[0-9a-f]{12} ")
 
         # Names go one by one; the image with its last.

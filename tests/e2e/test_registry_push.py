@@ -42,6 +42,11 @@ class Push(RegistryCase):
         name = f"{self.registry.host}/app:1"
         index, manifests = self.put_index(name)
         self.stack("image", "pull", "-q", name)
+        self.assert_fails("image", "pull", "--platform", "linux/arm64", f"{name.rpartition(':')[0]}@{manifests['amd64']}",
+                          match="the image is for linux/amd64, not for linux/arm64")
+        self.assertEqual(self.stack("image", "pull", "-q", f"{name}@{index}").out, f"{name.rpartition(':')[0]}@{index}\n")
+        [said] = json.loads(self.stack("image", "inspect", name).out)
+        self.assertEqual(said["RepoDigests"], [f"{name.rpartition(':')[0]}@{index}"])
         alone = self.stack("image", "push", name, "--as", f"{self.registry.host}/alone:1")
         self.assertRegex(alone.err, f"Not every platform is here, so only one .*linux/amd64 {manifests['amd64']}")
         self.assertEqual(self.at(f"{self.registry.host}/alone:1"), manifests["amd64"])
