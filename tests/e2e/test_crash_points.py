@@ -82,6 +82,9 @@ class CrashPoints(CrashCase):
                 os.kill(each, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        for each in victims:  # one that is still dying has its locks
+            while harness.is_alive(each):
+                time.sleep(0.0002)
         if pid not in victims:
             try:
                 os.kill(pid, signal.SIGCONT)
