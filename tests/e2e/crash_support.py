@@ -98,6 +98,11 @@ class CrashCase(harness.Case):
         if plan:
             self.assertEqual(plan.code, 0, str(plan))
 
+    def down_instead(self):
+        """Whoever gives up after a death takes down what there is, known to us or not."""
+        self.stack("-f", "changed.yaml", "down", timeout=60)
+        self.nothing_left()
+
     def ours_now(self):
         """Keepers and supervisors that live now: {role: pids}; not what is on its way to be a container."""
         return {role: [pid for pid in self.machine.ours(role, PROJECT) if not self.is_inside(pid)]

@@ -119,8 +119,14 @@ static void trace(long n, const char* who, pid_t command) {
         printf("{\"fired\": true, \"calls\": %ld, \"call\": %llu, \"role\": \"%c\"}\n", calls,
                (unsigned long long)info.entry.nr, one->role);
         fflush(stdout);
+        pid_t dead[kMost];
+        int dead_count = 0;
         for (int i = 0; i < count; ++i)
-          if (strchr(who, all[i].role) || (strchr(who, 'x') && all[i].pid == pid)) kill(all[i].pid, SIGKILL);
+          if (strchr(who, all[i].role) || (strchr(who, 'x') && all[i].pid == pid)) dead[dead_count++] = all[i].pid;
+        for (int i = 0; i < dead_count; ++i) kill(dead[i], SIGKILL);
+        for (int i = 0; i < dead_count; ++i) /* until its locks are gone, too */
+          while (waitpid(dead[i], &status, __WALL) == dead[i] && !WIFEXITED(status) && !WIFSIGNALED(status)) {
+          }
         _exit(0); /* lets go of all the others */
       }
     } else if (event == 0) {
