@@ -11,11 +11,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/sys.hpp"
+#include "executor/adjust.hpp"
 #include "executor/cgroup.hpp"
 #include "executor/devices.hpp"
 #include "image/rootfs.hpp"
@@ -179,6 +181,20 @@ void Container::attach_logs() {
                     log_limits(spec_.logging.options));
 }
 
+// Empty: the machine's own.
+std::string Container::netns_path() const {
+  switch (spec_.network) {
+    case planner::NetworkKind::Host:
+      break;
+    case planner::NetworkKind::Container:
+      return host_.paths.netns(spec_.network_container);
+    case planner::NetworkKind::None:
+    case planner::NetworkKind::Own:
+      return host_.paths.netns(spec_.name);
+  }
+  return {};
+}
+
 void Container::begin_launch(Done done) {
   state_.error.clear();
   state_.exit = {};
@@ -192,18 +208,9 @@ void Container::begin_launch(Done done) {
     executor::remove_cgroup(host_.paths.container_cgroup(spec_.name));
     executor::ensure_cgroup(host_.paths.container_cgroup(spec_.name),
                             executor::cgroup_settings(spec_));
-    std::string netns;
-    switch (spec_.network) {
-      case planner::NetworkKind::Host:
-        break;
-      case planner::NetworkKind::Container:
-        netns = host_.paths.netns(spec_.network_container);
-        break;
-      case planner::NetworkKind::None:
-      case planner::NetworkKind::Own:
-        netns = host_.paths.netns(spec_.name);
-        netfab::ensure_netns(netns);
-        break;
+    const std::string netns = netns_path();
+    if (spec_.network == planner::NetworkKind::None || spec_.network == planner::NetworkKind::Own) {
+      netfab::ensure_netns(netns);
     }
     const image::Rootfs rootfs =
         image::resolve(spec_.image, host_.working_dir, host_.paths.roots, {.id = spec_.image_id});
@@ -508,23 +515,32 @@ void Container::finish_removal(RemoveOptions options, const Done& done, unsigned
 }
 
 executor::StepResult Container::update(planner::Container spec) {
+  const planner::Container before = std::exchange(spec_, std::move(spec));
   try {
     if (running()) {
-      executor::ensure_cgroup(host_.paths.container_cgroup(spec.name),
-                              executor::cgroup_settings(spec));
+      const std::string group = host_.paths.container_cgroup(spec_.name);
+      if (spec_.limits != before.limits) {
+        executor::ensure_cgroup(group, executor::cgroup_settings(spec_));
+      }
+      executor::adjust_running(before, spec_, {group, netns_path()});
     }
-    const bool health_changed = spec.healthcheck != spec_.healthcheck;
-    spec_ = std::move(spec);
+    if (base::exists(host_.paths.container_run(spec_.name) + "/etc")) {
+      executor::write_etc(spec_, host_.paths, {});
+    }
+    if (spec_.logging != before.logging && (out_ || err_)) attach_logs();
+    // Last: until then the next plan finds the change still to do.
     base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
-    if (health_changed && running()) {
+    if (spec_.healthcheck != before.healthcheck && running()) {
       stop_health();
       state_.health = spec_.healthcheck ? planner::Health::Starting : planner::Health::None;
       state_.health_failures = 0;
-      start_health();
+      if (state_.status == ContainerStatus::Running) start_health();
     }
     save();
+    host_.changed(spec_.name);
     return {};
   } catch (const base::Error& error) {
+    spec_ = before;
     return failure(error);
   }
 }

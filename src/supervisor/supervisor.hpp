@@ -66,10 +66,12 @@ class Supervisor final : public executor::Actuator {
   void step_container(const planner::Step& step, Done done);
   void reserve(const planner::DesiredState& desired);
   void release_leases(const std::string& container);
+  void release_lease(const std::string& network, const std::string& container);
   void publish(const std::vector<netfab::PublishedPort>& ports);
   void watch_tables();
   void mend_tables_later();
   void mend_tables();
+  void refresh_dns(const planner::Container& container);
   void attach_dns(const planner::Container& container, std::vector<base::Fd> held = {});
   // Under which the keeper holds a container's DNS sockets; no container has such a name.
   static std::string dns_key(const std::string& container) { return "dns:" + container; }
