@@ -4,6 +4,8 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "cli/ensure_images.hpp"
+#include "executor/look.hpp"
 #include "executor/world.hpp"
 #include "netfab/ports.hpp"
 #include "supervisor/client.hpp"
@@ -110,10 +112,18 @@ Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
   Planned out;
   out.recorded = executor::recorded_intent(paths);
   const planner::DesiredState* recorded = out.recorded ? &*out.recorded : nullptr;
-  out.desired = planner::desire(loaded.stack, executor::gather_world(loaded.stack, paths, recorded),
-                                executor::Names(paths));
+  // An image that only a service nobody asked for has need not be here.
+  const std::vector<std::string> services = options.services.empty() || options.no_deps
+                                                ? options.services
+                                                : with_dependencies(loaded.stack, options.services);
+  out.desired = planner::desire(
+      loaded.stack,
+      executor::gather_world(
+          {.stack = loaded.stack, .paths = paths, .recorded = recorded, .services = services}),
+      executor::Names(paths));
   choose_host_ports(out.desired);
   out.actual = executor::observe(paths);
+  executor::look_closer(out.actual, out.desired, paths);
   planner::DiffOptions with_record = options;
   with_record.recorded = recorded;
   if (recorded != nullptr) {

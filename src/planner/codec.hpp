@@ -63,11 +63,9 @@ struct Names<netfab::Protocol> {
 };
 template <>
 struct Names<Kind> {
-  static constexpr EnumName<Kind> list[] = {{Kind::Network, "network"},
-                                            {Kind::Volume, "volume"},
-                                            {Kind::Endpoint, "endpoint"},
-                                            {Kind::Ports, "ports"},
-                                            {Kind::Container, "container"}};
+  static constexpr EnumName<Kind> list[] = {
+      {Kind::Supervisor, "supervisor"}, {Kind::Network, "network"}, {Kind::Volume, "volume"},
+      {Kind::Endpoint, "endpoint"},     {Kind::Ports, "ports"},     {Kind::Container, "container"}};
 };
 template <>
 struct Names<Action> {
@@ -110,7 +108,9 @@ STACK_FIELDS(netfab::PublishedPort,
              FIELD(protocol) FIELD(host_address) FIELD(host_port) FIELD(target) FIELD(target_port))
 STACK_FIELDS(spec::Healthcheck, FIELD(disabled) FIELD(test) FIELD(interval) FIELD(timeout)
                                     FIELD(start_period) FIELD(start_interval) FIELD(retries))
-STACK_FIELDS(spec::RestartPolicy, FIELD(mode) FIELD(max_retries))
+STACK_FIELDS(spec::RestartPolicy, FIELD(mode) FIELD(max_retries) FIELD(delay) FIELD(window))
+STACK_FIELDS(HookSpec,
+             FIELD(command) FIELD(user) FIELD(working_dir) FIELD(environment) FIELD(privileged))
 STACK_FIELDS(spec::Limits,
              FIELD(memory) FIELD(memory_reservation) FIELD(memory_swap) FIELD(cpus)
                  FIELD(cpu_shares) FIELD(cpu_quota) FIELD(cpu_period) FIELD(cpuset) FIELD(pids))
@@ -130,23 +130,25 @@ STACK_FIELDS(Container,
                  FIELD(environment) FIELD(working_dir) FIELD(user) FIELD(group_add) FIELD(hostname)
                      FIELD(domainname) FIELD(mounts) FIELD(network) FIELD(network_container)
                          FIELD(endpoints) FIELD(ports) FIELD(depends_on) FIELD(healthcheck)
-                             FIELD(restart) FIELD(stop_signal) FIELD(stop_grace_period) FIELD(init)
-                                 FIELD(tty) FIELD(stdin_open) FIELD(read_only) FIELD(privileged)
-                                     FIELD(cap_add) FIELD(cap_drop) FIELD(no_new_privileges)
-                                         FIELD(seccomp) FIELD(ulimits) FIELD(sysctls)
-                                             FIELD(shm_size) FIELD(devices) FIELD(limits)
-                                                 FIELD(oom_score_adj) FIELD(labels)
-                                                     FIELD(extra_hosts) FIELD(dns) FIELD(dns_search)
-                                                         FIELD(dns_opt) FIELD(logging) FIELD(place))
+                             FIELD(restart) FIELD(restart_unhealthy) FIELD(post_start)
+                                 FIELD(pre_stop) FIELD(stop_signal) FIELD(stop_grace_period)
+                                     FIELD(init) FIELD(tty) FIELD(stdin_open) FIELD(read_only)
+                                         FIELD(privileged) FIELD(cap_add) FIELD(cap_drop)
+                                             FIELD(no_new_privileges) FIELD(seccomp) FIELD(ulimits)
+                                                 FIELD(sysctls) FIELD(shm_size) FIELD(devices)
+                                                     FIELD(limits) FIELD(oom_score_adj)
+                                                         FIELD(labels) FIELD(extra_hosts) FIELD(dns)
+                                                             FIELD(dns_search) FIELD(dns_opt)
+                                                                 FIELD(logging) FIELD(place))
 STACK_FIELDS(DesiredState, FIELD(project) FIELD(working_dir) FIELD(config_files) FIELD(services)
                                FIELD(networks) FIELD(volumes) FIELD(containers))
 STACK_FIELDS(Reason, FIELD(text) FIELD(field) FIELD(before) FIELD(after))
 STACK_FIELDS(Wait, FIELD(container) FIELD(condition) FIELD(required))
 STACK_FIELDS(Step, FIELD(id) FIELD(kind) FIELD(action) FIELD(target) FIELD(reasons) FIELD(after)
                        FIELD(waits))
-STACK_FIELDS(Plan,
-             FIELD(project) FIELD(steps) FIELD(ports) FIELD(orphans) FIELD(unchanged) FIELD(basis)
-                 FIELD(forget) FIELD(signal) FIELD(desired) FIELD(removed) FIELD(removed_networks))
+STACK_FIELDS(Plan, FIELD(project) FIELD(steps) FIELD(ports) FIELD(orphans) FIELD(notes)
+                       FIELD(unchanged) FIELD(basis) FIELD(forget) FIELD(signal) FIELD(desired)
+                           FIELD(removed) FIELD(removed_networks))
 
 #undef FIELD
 #undef STACK_FIELDS

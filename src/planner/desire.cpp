@@ -342,7 +342,8 @@ class Desirer {
     } else if (!own_entrypoint) {
       container.argv.insert(container.argv.end(), image.command.begin(), image.command.end());
     }
-    if (container.argv.empty()) {
+    // The image of a service that nobody asked for need not be here.
+    if (container.argv.empty() && world_.absent_images.count(image_key(service)) == 0) {
       problems_.add(service.image.place.known() ? service.image.place : service.place,
                     cat("service \"", service.name, "\" has no command: image \"",
                         service.image.value, "\" gives none; set command:"));
@@ -457,6 +458,18 @@ class Desirer {
     return out;
   }
 
+  static std::vector<HookSpec> desire_hooks(const std::vector<spec::Hook>& hooks) {
+    std::vector<HookSpec> out;
+    for (const spec::Hook& hook : hooks) {
+      HookSpec& added = out.emplace_back(
+          HookSpec{hook.command, hook.user, hook.working_dir, {}, hook.privileged});
+      for (const auto& [name, value] : hook.environment) {
+        added.environment.push_back(cat(name, "=", value));
+      }
+    }
+    return out;
+  }
+
   void desire_hosts(const spec::Service& service, Container& container) {
     for (const std::string& entry : service.extra_hosts) {
       const std::size_t equals = entry.find('=');
@@ -531,6 +544,9 @@ class Desirer {
     desire_dependencies(service, out);
     out.healthcheck = desire_health(service, image);
     out.restart = service.restart;
+    out.restart_unhealthy = service.restart_unhealthy;
+    out.post_start = desire_hooks(service.extras.post_start);
+    out.pre_stop = desire_hooks(service.extras.pre_stop);
     out.stop_grace_period = service.stop_grace_period;
     out.init = service.init;
     out.tty = service.tty;

@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,16 @@ struct DependencySpec {
   bool operator==(const DependencySpec&) const = default;
 };
 
+// A program run inside the container, like `exec`: after its start, before its stop.
+struct HookSpec {
+  std::vector<std::string> command;
+  std::string user, working_dir;         // "": the container's
+  std::vector<std::string> environment;  // "NAME=value", over the container's
+  bool privileged = false;
+
+  bool operator==(const HookSpec&) const = default;
+};
+
 struct Container {
   std::string name;  // PROJECT-SERVICE-INDEX or container_name
   std::string service;
@@ -89,6 +100,8 @@ struct Container {
   std::vector<DependencySpec> depends_on;
   std::optional<spec::Healthcheck> healthcheck;
   spec::RestartPolicy restart;
+  bool restart_unhealthy = false;
+  std::vector<HookSpec> post_start, pre_stop;
   int stop_signal = 15;
   base::Duration stop_grace_period = std::chrono::seconds(10);
   bool init = false, tty = false, stdin_open = false, read_only = false, privileged = false;
@@ -161,6 +174,7 @@ struct NetworkLeases {
 // Everything `desire` must know of the world besides the stack; gathered by the caller.
 struct World {
   std::map<std::string, ImageFacts> images;         // by image_key()
+  std::set<std::string> absent_images;              // of services that are not asked for: not here
   std::map<std::string, NetworkLeases> networks;    // by full name
   std::vector<base::Cidr> routes;                   // every prefix the host routes or holds
   std::vector<base::Cidr> taken;                    // subnets of other networks of ours

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "planner/codec.hpp"
 #include "planner/differ.hpp"
+#include "planner/drift.hpp"
 #include "planner/graph.hpp"
 
 namespace planner {
@@ -25,6 +26,8 @@ Plan Differ::run() {
   plan_.project = desired_.project;
   plan_.basis = basis_of(actual_);
   select();
+  if (auto step = supervisor_drift(actual_, plan_.project)) plan_.steps.push_back(std::move(*step));
+  plan_.notes = drift_notes(actual_);
   diff_networks();
   diff_volumes();
   diff_ports();
@@ -112,7 +115,8 @@ void Differ::diff_networks() {
           add(Kind::Network, Action::Create, network.name, {{"not there", {}, {}, {}}}).id);
       continue;
     }
-    std::vector<Reason> reasons = bridge_differences(network.bridge, *at);
+    std::vector<Reason> reasons =
+        bridge_drift(network, bridge_differences(network.bridge, *at), actual_);
     for (const Reason& reason : reasons) {
       if (reason.field == "mtu") resized_.insert(network.name);
     }
@@ -155,7 +159,9 @@ void Differ::diff_ports() {
   for (const Container& container : plan_.desired.containers) {
     plan_.ports.insert(plan_.ports.end(), container.ports.begin(), container.ports.end());
   }
-  std::vector<Reason> reasons = port_differences(plan_.ports, actual_.fabric.ports);
+  std::vector<Reason> reasons =
+      port_drift(port_differences(plan_.ports, actual_.fabric.ports), actual_.ports_table,
+                 plan_.ports, options_.recorded, actual_);
   if (reasons.empty()) {
     if (!plan_.ports.empty()) ++plan_.unchanged;
     return;

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "planner/differ.hpp"
+#include "planner/drift.hpp"
 
 namespace planner {
 
@@ -124,6 +125,7 @@ Differ::Decision Differ::decide(const Container& container, const ActualContaine
   if (found == nullptr) return {true, make, {{"not there", {}, {}, {}}}};
   std::vector<Reason> in_place;
   std::vector<Reason> replacing;
+  ContainerDrift drift;
   if (!options_.no_recreate) {
     if (recreation_asked(container.service)) {
       replacing.push_back({"recreation was asked for", {}, {}, {}});
@@ -131,6 +133,8 @@ Differ::Decision Differ::decide(const Container& container, const ActualContaine
     for (const Change& change : changes) {
       (change.effect == Effect::Replace ? replacing : in_place).push_back(change.reason);
     }
+    drift = container_drift(container, *found, {.unchanged = changes.empty()});
+    in_place.insert(in_place.end(), drift.reasons.begin(), drift.reasons.end());
   }
   if (!replacing.empty()) {
     replacing.insert(replacing.end(), in_place.begin(), in_place.end());
@@ -147,7 +151,9 @@ Differ::Decision Differ::decide(const Container& container, const ActualContaine
       return {true, Action::Restart, std::move(restarting)};
     }
   }
-  if (!in_place.empty()) return {true, Action::Update, std::move(in_place)};
+  if (!in_place.empty()) {
+    return {true, drift.restart ? Action::Restart : Action::Update, std::move(in_place)};
+  }
   return {};
 }
 
@@ -164,6 +170,7 @@ std::optional<std::string> Differ::reason_to_start(const ActualContainer& found)
       if (!found.error.empty()) return cat("could not start: ", found.error);
       return "was never started";
     case ContainerStatus::Exited:
+      if (found.from_before && !found.exit.known) return "ran before the machine was restarted";
       if (!found.exit.known) return "has ended (exit code unknown)";
       if (found.exit.oom_killed) return "has ended (out of memory)";
       return cat("has ended (exit code ", found.exit.code, ")");

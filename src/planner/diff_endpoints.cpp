@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "planner/differ.hpp"
+#include "planner/drift.hpp"
 
 namespace planner {
 
@@ -28,7 +29,8 @@ void Differ::remove_endpoint(const std::string& owner, const EndpointSpec& endpo
   planned_.insert(step.id);
 }
 
-std::pair<Action, std::vector<Reason>> Differ::decide_endpoint(const EndpointSpec& endpoint,
+std::pair<Action, std::vector<Reason>> Differ::decide_endpoint(const Container& container,
+                                                               const EndpointSpec& endpoint,
                                                                const Found& found) const {
   const auto at = endpoints_.find(endpoint.link.device);
   const EndpointSpec* old = on_network(found.recorded, endpoint.network);
@@ -43,12 +45,9 @@ std::pair<Action, std::vector<Reason>> Differ::decide_endpoint(const EndpointSpe
     return {Action::Create, {{"left by an unfinished run", {}, {}, {}}}};
   }
   std::vector<Reason> reasons;
-  if (at->second->bridge != endpoint.link.bridge) {
-    reasons.push_back(
-        {cat("device ", endpoint.link.device, " is not on bridge ", endpoint.link.bridge),
-         {},
-         {},
-         {}});
+  // A changed link is told as that; setting it mends the rest, too.
+  if (old != nullptr && old->link == endpoint.link) {
+    reasons = endpoint_drift(endpoint, *at->second, container, found.container, actual_);
   }
   if (old == nullptr) {
     reasons.push_back({"left by an unfinished run", {}, {}, {}});
@@ -74,7 +73,7 @@ std::vector<std::string> Differ::diff_endpoints(const Container& container, cons
   };
   std::stable_partition(order.begin(), order.end(), gives);
   for (const EndpointSpec* endpoint : order) {
-    auto [action, reasons] = decide_endpoint(*endpoint, found);
+    auto [action, reasons] = decide_endpoint(container, *endpoint, found);
     if (reasons.empty()) {
       ++plan_.unchanged;
       continue;

@@ -62,7 +62,8 @@ class Differ {
   // Returns the ids of the steps.
   std::vector<std::string> diff_endpoints(const Container& container, const Found& found);
   std::vector<std::string> remove_old_endpoints(const Container& container, const Found& found);
-  [[nodiscard]] std::pair<Action, std::vector<Reason>> decide_endpoint(const EndpointSpec& endpoint,
+  [[nodiscard]] std::pair<Action, std::vector<Reason>> decide_endpoint(const Container& container,
+                                                                       const EndpointSpec& endpoint,
                                                                        const Found& found) const;
   void remove_endpoint(const std::string& owner, const EndpointSpec& endpoint,
                        const std::string& why, const std::string& after);
