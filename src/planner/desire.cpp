@@ -12,6 +12,7 @@
 #include "planner/desire_ports.hpp"
 #include "planner/desired.hpp"
 #include "planner/graph.hpp"
+#include "planner/interfaces.hpp"
 #include "planner/problems.hpp"
 
 namespace planner {
@@ -246,26 +247,13 @@ class Desirer {
                        [&](const IpAddress& gateway) { return gateway.family == family; });
   }
 
-  // eth0 and so on in the order of the networks, except that an interface that is there keeps its
-  // name where no priority asks for an order.
-  std::vector<std::string> name_interfaces(const Container& container,
-                                           const std::vector<spec::Attachment>& order) const {
+  std::vector<std::string> interfaces_of(const Container& container,
+                                         const std::vector<spec::Attachment>& order) const {
     const bool ordered = std::any_of(order.begin(), order.end(),
                                      [](const auto& each) { return each.priority != 0; });
-    std::vector<std::string> out(order.size());
-    std::set<std::string> taken;
-    for (std::size_t i = 0; i < order.size() && !ordered; ++i) {
-      const netfab::Endpoint* kept = kept_link(container, order[i]);
-      if (kept != nullptr && taken.insert(kept->inner_device).second) out[i] = kept->inner_device;
-    }
-    std::size_t number = 0;
-    for (std::string& device : out) {
-      while (device.empty()) {
-        std::string next = cat("eth", number++);
-        if (taken.insert(next).second) device = std::move(next);
-      }
-    }
-    return out;
+    std::vector<const netfab::Endpoint*> kept;
+    for (const auto& at : order) kept.push_back(ordered ? nullptr : kept_link(container, at));
+    return name_interfaces(kept);
   }
 
   // The default route goes out through one network: the highest gw_priority, then the one it goes
@@ -326,7 +314,7 @@ class Desirer {
         return;
       }
     }
-    const std::vector<std::string> devices = name_interfaces(container, order);
+    const std::vector<std::string> devices = interfaces_of(container, order);
     for (std::size_t i = 0; i < order.size(); ++i) {
       container.endpoints.push_back(desire_endpoint(service, container, order[i], devices[i]));
     }
