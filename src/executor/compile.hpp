@@ -23,6 +23,10 @@ VolumeSteps compile_volumes(ChildProgram& program, const LaunchRequest& request)
 
 // confine_steps.cpp.
 void add_limit_steps(ChildProgram& program, const planner::Container& container);
+// The kernel's number of a ulimit, and the path of a sysctl below /proc/sys. Both throw base::Error
+// with the place when there is no such thing, or it is not the container's own.
+int resource_of(const planner::Container& container, const std::string& name);
+std::string sysctl_path(const planner::Container& container, const std::string& key);
 void add_sysctl_steps(ChildProgram& program, const LaunchRequest& request);
 struct Confinement {
   std::string user;  // "", "uid[:gid]", "name[:group]"

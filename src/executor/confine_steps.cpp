@@ -83,17 +83,19 @@ std::string place_of(const planner::Container& container) {
   return container.place.empty() ? std::string() : base::cat(" (", container.place, ")");
 }
 
+int resource_of(const planner::Container& container, const std::string& name) {
+  const auto at = resources().find(name);
+  if (at != resources().end()) return at->second;
+  std::vector<std::string> known;
+  for (const auto& entry : resources()) known.push_back(entry.first);
+  throw base::Error(base::cat("unknown ulimit \"", name, "\"", place_of(container),
+                              base::did_you_mean(name, base::nearest(name, known))));
+}
+
 void add_limit_steps(ChildProgram& program, const planner::Container& container) {
   for (const auto& [name, limit] : container.ulimits) {
     if (name == "nofile") continue;  // add_open_files_step
-    const auto at = resources().find(name);
-    if (at == resources().end()) {
-      std::vector<std::string> known;
-      for (const auto& entry : resources()) known.push_back(entry.first);
-      throw base::Error(base::cat("unknown ulimit \"", name, "\"", place_of(container),
-                                  base::did_you_mean(name, base::nearest(name, known))));
-    }
-    add_limit(program, container, name, at->second, limit);
+    add_limit(program, container, name, resource_of(container, name), limit);
   }
   if (container.oom_score_adj) {
     Step& step = program.add(Op::WriteFile, base::cat("oom_score_adj = ", *container.oom_score_adj,
@@ -103,27 +105,31 @@ void add_limit_steps(ChildProgram& program, const planner::Container& container)
   }
 }
 
+std::string sysctl_path(const planner::Container& container, const std::string& key) {
+  std::string dotted = key;
+  std::string path = key;
+  // "net/ipv4/conf/eth0.1/..." keeps its dots; the common form has none but separators.
+  if (key.find('/') == std::string::npos) {
+    std::replace(path.begin(), path.end(), '.', '/');
+  } else {
+    std::replace(dotted.begin(), dotted.end(), '/', '.');
+  }
+  if (!is_namespaced(dotted) || path.find("..") != std::string::npos) {
+    throw base::Error(base::cat("sysctl ", key, " is not the container's own", place_of(container)),
+                      "it would change the whole machine: set it on the host, with sysctl(8)");
+  }
+  if (container.network == planner::NetworkKind::Host && base::starts_with(dotted, "net.")) {
+    throw base::Error(
+        base::cat("sysctl ", key, " cannot be set with network_mode: host", place_of(container)),
+        "it would change the machine's own network");
+  }
+  return path;
+}
+
 void add_sysctl_steps(ChildProgram& program, const LaunchRequest& request) {
   const planner::Container& container = request.container;
   for (const auto& [key, value] : container.sysctls) {
-    std::string dotted = key;
-    std::string path = key;
-    // "net/ipv4/conf/eth0.1/..." keeps its dots; the common form has none but separators.
-    if (key.find('/') == std::string::npos) {
-      std::replace(path.begin(), path.end(), '.', '/');
-    } else {
-      std::replace(dotted.begin(), dotted.end(), '/', '.');
-    }
-    if (!is_namespaced(dotted) || path.find("..") != std::string::npos) {
-      throw base::Error(
-          base::cat("sysctl ", key, " is not the container's own", place_of(container)),
-          "it would change the whole machine: set it on the host, with sysctl(8)");
-    }
-    if (request.netns.empty() && base::starts_with(dotted, "net.")) {
-      throw base::Error(
-          base::cat("sysctl ", key, " cannot be set with network_mode: host", place_of(container)),
-          "it would change the machine's own network");
-    }
+    const std::string path = sysctl_path(container, key);
     Step& step =
         program.add(Op::Sysctl, base::cat("sysctl ", key, " = ", value, place_of(container)));
     step.path = program.arena.keep("/proc/sys/" + path);

@@ -138,6 +138,9 @@ planner::World gather_world(const WorldRequest& request) {
   world.routes = netfab::host_routes();
   if (recorded != nullptr) {
     for (const planner::Container& container : recorded->containers) {
+      for (const planner::EndpointSpec& endpoint : container.endpoints) {
+        world.links.emplace(base::cat(container.name, "|", endpoint.network), endpoint.link);
+      }
       for (const netfab::PublishedPort& port : container.ports) {
         const char* protocol = port.protocol == netfab::Protocol::Tcp ? "|tcp|" : "|udp|";
         world.host_ports[base::cat(container.name, protocol, port.target_port)] = port.host_port;

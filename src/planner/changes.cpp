@@ -9,30 +9,7 @@ namespace planner {
 using base::cat;
 using nlohmann::json;
 
-const std::vector<std::string>& in_place_fields() {
-  static const std::vector<std::string> fields = {
-      "depends_on",
-      "healthcheck",
-      "labels",
-      "limits",
-      "logging",
-      "post_start",
-      "pre_stop",
-      "restart",
-      "restart_unhealthy",
-      "stop_grace_period",
-      "networks.*.aliases",
-  };
-  return fields;
-}
-
 namespace {
-
-Effect effect_of(const std::string& field) {
-  const auto& fields = in_place_fields();
-  return std::find(fields.begin(), fields.end(), field) != fields.end() ? Effect::InPlace
-                                                                        : Effect::Replace;
-}
 
 std::string shown(const json* value) {
   if (value == nullptr || value->is_null()) return {};
@@ -42,6 +19,8 @@ std::string shown(const json* value) {
 class Comparison {
  public:
   std::vector<Change> run(const json& before, const json& after) {
+    // An image without an id is known by its name alone.
+    nameless_image_ = find(before, "image_id") == nullptr || find(after, "image_id") == nullptr;
     std::map<std::string, bool> keys;
     for (const auto& item : before.items()) keys.emplace(item.key(), true);
     for (const auto& item : after.items()) keys.emplace(item.key(), true);
@@ -68,10 +47,33 @@ class Comparison {
     const char* what = before == nullptr ? " added" : after == nullptr ? " removed" : " changed";
     // Fields at their default are left out of a record: "added" would mislead for a plain value.
     if (field.find('.') == std::string::npos) what = " changed";
+    if (is_secret(field)) {
+      out_.push_back({{cat(field, what, " (value not shown)"), field, {}, {}}, effect});
+      return;
+    }
     out_.push_back({{cat(field, what), field, shown(before), shown(after)}, effect});
   }
 
+  // "environment.DB_PASSWORD", "labels.api-key".
+  static bool is_secret(const std::string& field) {
+    const std::size_t dot = field.find('.');
+    if (dot == std::string::npos) return false;
+    const std::string top = field.substr(0, dot);
+    return (top == "environment" || top == "labels" || top == "logging") &&
+           looks_secret(field.substr(dot + 1));
+  }
+
   using Keyed = std::map<std::string, json>;
+
+  // Where the kernel tells no way back to what was before the value, only a new start leads there.
+  static Effect part_effect(const std::string& field, const std::string& key, bool dropped,
+                            Effect usual) {
+    if (field == "ulimits") return dropped ? Effect::Replace : usual;
+    if (field == "sysctls") {
+      return !dropped && key.compare(0, 4, "net.") == 0 ? Effect::InPlace : usual;
+    }
+    return usual;
+  }
 
   void compare_keyed(const std::string& field, const Keyed& before, const Keyed& after,
                      Effect effect) {
@@ -84,7 +86,8 @@ class Comparison {
       const json* old_value = old_at == before.end() ? nullptr : &old_at->second;
       const json* new_value = new_at == after.end() ? nullptr : &new_at->second;
       if (same(old_value, new_value)) continue;
-      add(cat(field, ".", entry.first), old_value, new_value, effect);
+      add(cat(field, ".", entry.first), old_value, new_value,
+          part_effect(field, entry.first, new_value == nullptr, effect));
     }
     if (out_.size() == start) {
       // Same members in another order.
@@ -121,6 +124,15 @@ class Comparison {
     return out;
   }
 
+  static std::string addresses_of(const json& endpoint) {
+    std::vector<std::string> out;
+    const json* link = find(endpoint, "link");
+    const json* list = link == nullptr ? nullptr : find(*link, "addresses");
+    if (list == nullptr) return {};
+    for (const json& address : *list) out.push_back(shown(&address));
+    return base::join(out, ", ");
+  }
+
   void compare_endpoints(const json* before, const json* after) {
     const Keyed old_ones = by_member(before, "network");
     const Keyed new_ones = by_member(after, "network");
@@ -132,30 +144,38 @@ class Comparison {
       const auto new_at = new_ones.find(entry.first);
       const std::string field = cat("networks.", entry.first);
       if (old_at == old_ones.end()) {
-        add(field, nullptr, &new_at->second, Effect::Replace);
+        out_.push_back({{cat(field, " added"), field, {}, addresses_of(new_at->second)},
+                        effect_of("endpoints")});
         continue;
       }
       if (new_at == new_ones.end()) {
-        add(field, &old_at->second, nullptr, Effect::Replace);
+        out_.push_back({{cat(field, " removed"), field, addresses_of(old_at->second), {}},
+                        effect_of("endpoints")});
         continue;
       }
       const Keyed old_link = by_key(find(old_at->second, "link"));
       const Keyed new_link = by_key(find(new_at->second, "link"));
-      if (old_link != new_link) compare_keyed(field, old_link, new_link, Effect::Replace);
+      if (old_link != new_link)
+        compare_keyed(field, old_link, new_link, effect_of("endpoints.link"));
       const json* old_names = find(old_at->second, "aliases");
       const json* new_names = find(new_at->second, "aliases");
       if (!same(old_names, new_names)) {
-        add(cat(field, ".aliases"), old_names, new_names, effect_of("networks.*.aliases"));
+        add(cat(field, ".aliases"), old_names, new_names, effect_of("endpoints.aliases"));
       }
     }
-    // Only the order of the interfaces: their names are part of `link`, so nothing is left to tell.
+    // Only their order: the interfaces keep their names, which are part of `link`.
     if (out_.size() == start) {
-      out_.push_back({{"networks changed", "networks", {}, {}}, Effect::Replace});
+      out_.push_back({{"networks changed", "networks", {}, {}}, Effect::InPlace});
     }
   }
 
   void compare_field(const std::string& key, const json* before, const json* after) {
     const Effect effect = effect_of(key);
+    if (effect == Effect::Never) return;
+    if (key == "image" && nameless_image_) {
+      add(key, before, after, Effect::Replace);
+      return;
+    }
     if (key == "environment" || key == "extra_hosts") {
       compare_keyed(key, by_name(before), by_name(after), effect);
     } else if (key == "mounts" || key == "devices") {
@@ -173,6 +193,7 @@ class Comparison {
   }
 
   std::vector<Change> out_;
+  bool nameless_image_ = false;
 };
 
 }  // namespace

@@ -1,21 +1,16 @@
 // Changes: what differs between the record of a running container and the wish, field by field, and
-// whether the kernel takes it in place. To make a field change in place: add it to the table in
-// changes.cpp and handle it in the executor's update. Pure; must not know plans.
+// what each difference costs (fields.hpp). Values that do not belong on a screen are left out of
+// the reasons here, at their origin. Pure; must not know plans.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "planner/desired.hpp"
+#include "planner/fields.hpp"
 #include "planner/plan.hpp"
 
 namespace planner {
-
-enum class Effect : std::uint8_t { InPlace, Replace };
-
-// The fields of planner::Container that change while the container runs; every other one replaces
-// it.
-const std::vector<std::string>& in_place_fields();
 
 struct Change {
   Reason reason;

@@ -12,6 +12,7 @@
 #include "planner/desire_ports.hpp"
 #include "planner/desired.hpp"
 #include "planner/graph.hpp"
+#include "planner/interfaces.hpp"
 #include "planner/problems.hpp"
 
 namespace planner {
@@ -188,7 +189,7 @@ class Desirer {
   }
 
   EndpointSpec desire_endpoint(const spec::Service& service, const Container& container,
-                               const spec::Attachment& at, std::size_t number) {
+                               const spec::Attachment& at, const std::string& device) {
     PlacedNetwork& placed = networks_.at(at.network);
     const std::string& network = placed.network.name;
     EndpointSpec out;
@@ -207,7 +208,7 @@ class Desirer {
     link.label = cat(stack_.name, "/", container.name, "/", network);
     link.bridge = placed.network.bridge.device;
     link.netns = names_.netns(container.name);
-    link.inner_device = cat("eth", number);
+    link.inner_device = device;
     link.mac = at.mac_address;
     for (const Family family : {Family::V4, Family::V6}) {
       AddressBook* book = placed.book(family);
@@ -232,15 +233,43 @@ class Desirer {
     return out;
   }
 
-  // The default route goes out through one network: the highest gw_priority, then the first
-  // interface.
+  [[nodiscard]] const netfab::Endpoint* kept_link(const Container& container,
+                                                  const spec::Attachment& at) const {
+    const std::string& network = networks_.at(at.network).network.name;
+    const auto found = world_.links.find(cat(container.name, "|", network));
+    return found == world_.links.end() ? nullptr : &found->second;
+  }
+
+  bool had_route(const Container& container, const spec::Attachment& at, Family family) const {
+    const netfab::Endpoint* kept = kept_link(container, at);
+    return kept != nullptr &&
+           std::any_of(kept->gateways.begin(), kept->gateways.end(),
+                       [&](const IpAddress& gateway) { return gateway.family == family; });
+  }
+
+  std::vector<std::string> interfaces_of(const Container& container,
+                                         const std::vector<spec::Attachment>& order) const {
+    const bool ordered = std::any_of(order.begin(), order.end(),
+                                     [](const auto& each) { return each.priority != 0; });
+    std::vector<const netfab::Endpoint*> kept;
+    for (const auto& at : order) kept.push_back(ordered ? nullptr : kept_link(container, at));
+    return name_interfaces(kept);
+  }
+
+  // The default route goes out through one network: the highest gw_priority, then the one it goes
+  // through now, then the first interface.
   void choose_default_routes(Container& container, const std::vector<spec::Attachment>& order) {
     for (const Family family : {Family::V4, Family::V6}) {
       std::size_t best = order.size();
       for (std::size_t i = 0; i < order.size(); ++i) {
         PlacedNetwork& placed = networks_.at(order[i].network);
         if (!placed.has_gateway || placed.book(family) == nullptr) continue;
-        if (best == order.size() || order[i].gw_priority > order[best].gw_priority) best = i;
+        if (best == order.size() || order[i].gw_priority > order[best].gw_priority ||
+            (order[i].gw_priority == order[best].gw_priority &&
+             !had_route(container, order[best], family) && had_route(container, order[i], family) &&
+             order[i].priority == order[best].priority)) {
+          best = i;
+        }
       }
       if (best == order.size()) continue;
       container.endpoints[best].link.gateways.push_back(
@@ -285,8 +314,9 @@ class Desirer {
         return;
       }
     }
+    const std::vector<std::string> devices = interfaces_of(container, order);
     for (std::size_t i = 0; i < order.size(); ++i) {
-      container.endpoints.push_back(desire_endpoint(service, container, order[i], i));
+      container.endpoints.push_back(desire_endpoint(service, container, order[i], devices[i]));
     }
     choose_default_routes(container, order);
   }

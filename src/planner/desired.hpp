@@ -179,6 +179,9 @@ struct World {
   std::vector<base::Cidr> routes;                   // every prefix the host routes or holds
   std::vector<base::Cidr> taken;                    // subnets of other networks of ours
   std::map<std::string, std::uint16_t> host_ports;  // "container|tcp|8080": earlier choice, kept
+  // "container|network" → its place there as it is, kept where the file says nothing about order: a
+  // network that comes or goes leaves the interfaces of the others alone.
+  std::map<std::string, netfab::Endpoint> links;
 };
 
 // The reference as written, with the platform when one is asked for.

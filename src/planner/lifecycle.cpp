@@ -57,6 +57,34 @@ const char* why(Action action) {
   return "was asked for";
 }
 
+// Who runs and depends with `restart: true` on a container of one of `services`, or on somebody who
+// does: name → that dependency.
+std::map<std::string, std::string> followers_of(const ActualState& actual,
+                                                const std::vector<std::string>& services) {
+  std::map<std::string, std::string> out;
+  if (services.empty()) return out;
+  std::set<std::string> renewed;
+  for (const ActualContainer& container : actual.containers) {
+    if (is_chosen(services, container.service)) renewed.insert(container.name);
+  }
+  for (bool more = true; more;) {
+    more = false;
+    for (const ActualContainer& container : actual.containers) {
+      const bool runs = container.status == ContainerStatus::Running ||
+                        container.status == ContainerStatus::Paused;
+      if (!runs || renewed.count(container.name) != 0) continue;
+      for (const DependencySpec& dependency : record_of(container).depends_on) {
+        if (!dependency.restart || renewed.count(dependency.container) == 0) continue;
+        out.emplace(container.name, dependency.container);
+        renewed.insert(container.name);
+        more = true;
+        break;
+      }
+    }
+  }
+  return out;
+}
+
 // These commands work from the intent: what is in no service of it is no news to anybody.
 Plan without_orphans(Plan plan) {
   plan.orphans.clear();
@@ -111,7 +139,14 @@ Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
   Plan out = begin(recorded, actual);
   out.signal = options.signal;
   Teardown chosen;
+  const std::map<std::string, std::string> followers = options.action == Action::Restart
+                                                           ? followers_of(actual, options.services)
+                                                           : std::map<std::string, std::string>();
   for (const ActualContainer& container : actual.containers) {
+    if (followers.count(container.name) != 0) {
+      chosen.add(record_of(container));
+      continue;
+    }
     if (!is_chosen(options.services, container.service)) continue;
     if (can(options.action, container.status)) {
       chosen.add(record_of(container));
@@ -124,6 +159,9 @@ Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
   for (auto entry = order.rbegin(); entry != order.rend(); ++entry) {
     Step step = make_step(Kind::Container, options.action, entry->record->name,
                           {{why(options.action), {}, {}, {}}});
+    if (const auto at = followers.find(entry->record->name); at != followers.end()) {
+      step.reasons.front().text = base::cat("dependency ", at->second, " is restarted");
+    }
     if (options.action == Action::Restart) {
       for (const Teardown::Entry& other : order) {
         const auto& dependants = other.dependants;

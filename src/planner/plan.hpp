@@ -105,6 +105,7 @@ struct DiffOptions {
   std::vector<std::string> services;  // only these and what they depend on; empty: all
   bool no_deps = false;
   bool force_recreate = false;
+  bool recreate_dependencies = false;  // also of services that these depend on
   bool remove_orphans = false;
   bool no_recreate = false;  // what is there stays what it is; it may be started
   bool no_start = false;     // what is to be made is made and not started; what has ended stays so

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "planner/changes.hpp"
 #include "planner/codec.hpp"
 
 namespace planner {
@@ -85,6 +86,29 @@ std::vector<Reason> link_differences(const netfab::Endpoint& wanted,
   compare(out, "namespace", before.netns, wanted.netns);
   compare(out, "label", before.label, wanted.label);
   return out;
+}
+
+void label_differences(std::vector<Reason>& out, const std::map<std::string, std::string>& before,
+                       const std::map<std::string, std::string>& wanted) {
+  std::map<std::string, std::string> all = before;
+  all.insert(wanted.begin(), wanted.end());
+  for (const auto& [key, ignored] : all) {
+    const auto old_at = before.find(key);
+    const auto new_at = wanted.find(key);
+    if (old_at != before.end() && new_at != wanted.end() && old_at->second == new_at->second) {
+      continue;
+    }
+    const char* what = old_at == before.end()   ? " added"
+                       : new_at == wanted.end() ? " removed"
+                                                : " changed";
+    const std::string field = cat("labels.", key);
+    if (looks_secret(key)) {
+      out.push_back({cat(field, what, " (value not shown)"), field, {}, {}});
+      continue;
+    }
+    out.push_back({cat(field, what), field, old_at == before.end() ? "" : old_at->second,
+                   new_at == wanted.end() ? "" : new_at->second});
+  }
 }
 
 std::string describe_port(const netfab::PublishedPort& port) {

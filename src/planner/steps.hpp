@@ -2,6 +2,7 @@
 // differ. Internal to planner; decides nothing.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ Container record_of(const ActualContainer& container);
 std::vector<Reason> bridge_differences(const netfab::Bridge& wanted, const netfab::Bridge& found);
 std::vector<Reason> link_differences(const netfab::Endpoint& wanted,
                                      const netfab::Endpoint& before);
+// Adds one reason a label that came, went or changed.
+void label_differences(std::vector<Reason>& out, const std::map<std::string, std::string>& before,
+                       const std::map<std::string, std::string>& wanted);
 // Sorts `wanted`.
 std::vector<Reason> port_differences(std::vector<netfab::PublishedPort>& wanted,
                                      std::vector<netfab::PublishedPort> found);

@@ -5,6 +5,7 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/sys.hpp"
+#include "executor/adjust.hpp"
 #include "executor/cgroup.hpp"
 #include "executor/devices.hpp"
 #include "executor/process_pin.hpp"
@@ -101,26 +102,31 @@ executor::StepResult Container::pause(Freeze wanted) {
 }
 
 executor::StepResult Container::update(planner::Container spec) {
+  const planner::Container before = std::exchange(spec_, std::move(spec));
   try {
     if (running()) {
-      executor::ensure_cgroup(host_.paths.container_cgroup(spec.name),
-                              executor::cgroup_settings(spec));
+      const std::string group = host_.paths.container_cgroup(spec_.name);
+      executor::ensure_cgroup(group, executor::cgroup_settings(spec_));
+      executor::adjust_running(before, spec_, {group, netns_path()});
     }
+    if (base::exists(host_.paths.container_run(spec_.name) + "/etc")) {
+      executor::write_etc(spec_, host_.paths, {});
+    }
+    if (spec_.logging != before.logging && (out_ || err_)) attach_logs();
     CRASH_POINT("update/before");
-    const bool logging_changed = spec.logging != spec_.logging;
-    const bool health_changed = spec.healthcheck != spec_.healthcheck;
-    spec_ = std::move(spec);
+    // Last: until then the next plan finds the change still to do.
     base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
-    if (logging_changed && running() && out_) attach_logs();
-    if (health_changed && running()) {
+    if (spec_.healthcheck != before.healthcheck && running()) {
       stop_health();
       state_.health = spec_.healthcheck ? planner::Health::Starting : planner::Health::None;
       state_.health_failures = 0;
-      start_health();
+      if (state_.status == ContainerStatus::Running) start_health();
     }
     save();
+    host_.changed(spec_.name);
     return {};
   } catch (const base::Error& error) {
+    spec_ = before;
     return failed_step(error);
   }
 }

@@ -74,7 +74,10 @@ class Container {
     bool keep_network = false;
   };
   void remove(RemoveOptions options, Done done);
-  // In place: restart policy, health check, limits, labels.
+  // What the next start is to launch; of one that does not run.
+  void set_spec(planner::Container spec) { spec_ = std::move(spec); }
+  // In place: every change that planner/fields.hpp does not want it replaced for. Its endpoints are
+  // changed already.
   executor::StepResult update(planner::Container spec);
 
   // Takes over what a dead supervisor left: `held` are the keeper's descriptors of it.
@@ -88,6 +91,7 @@ class Container {
 
  private:
   void make_files();
+  [[nodiscard]] std::string netns_path() const;
   void begin_launch(Done done);
   void open_streams();
   void attach_logs();

@@ -158,6 +158,20 @@ void Container::attach_logs() {
   host_.logs.attach(spec_.name, std::move(streams), dir, limits, std::move(derived));
 }
 
+// Empty: the machine's own.
+std::string Container::netns_path() const {
+  switch (spec_.network) {
+    case planner::NetworkKind::Host:
+      break;
+    case planner::NetworkKind::Container:
+      return host_.paths.netns(spec_.network_container);
+    case planner::NetworkKind::None:
+    case planner::NetworkKind::Own:
+      return host_.paths.netns(spec_.name);
+  }
+  return {};
+}
+
 void Container::begin_launch(Done done) {
   state_.error.clear();
   state_.exit = {};
@@ -174,18 +188,9 @@ void Container::begin_launch(Done done) {
     executor::remove_cgroup(host_.paths.container_cgroup(spec_.name));
     executor::ensure_cgroup(host_.paths.container_cgroup(spec_.name),
                             executor::cgroup_settings(spec_));
-    std::string netns;
-    switch (spec_.network) {
-      case planner::NetworkKind::Host:
-        break;
-      case planner::NetworkKind::Container:
-        netns = host_.paths.netns(spec_.network_container);
-        break;
-      case planner::NetworkKind::None:
-      case planner::NetworkKind::Own:
-        netns = host_.paths.netns(spec_.name);
-        netfab::ensure_netns(netns);
-        break;
+    const std::string netns = netns_path();
+    if (spec_.network == planner::NetworkKind::None || spec_.network == planner::NetworkKind::Own) {
+      netfab::ensure_netns(netns);
     }
     const image::Rootfs rootfs =
         image::resolve(spec_.image, host_.working_dir, host_.paths.roots, {.id = spec_.image_id});

@@ -53,6 +53,12 @@ void Supervisor::mend(const planner::Container& wished) {
 
 void Supervisor::attach_dns_again(const planner::Container& container) {
   dns_attached_.erase(container.name);
+  if (container.endpoints.empty()) {
+    // It has left its last network.
+    keeper_.drop(dns_key(container.name));
+    dns_->detach(container.name);
+    return;
+  }
   attach_dns(container);
 }
 

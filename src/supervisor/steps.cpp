@@ -48,6 +48,11 @@ bool removes_network(const planner::Plan& plan, const std::string& network) {
   });
 }
 
+bool changes_fields(const planner::Step& step) {
+  return std::any_of(step.reasons.begin(), step.reasons.end(),
+                     [](const planner::Reason& reason) { return !reason.field.empty(); });
+}
+
 // What was done, and what there is to say about how: who used up its grace is named.
 std::function<void(executor::StepResult)> telling(const char* word,
                                                   std::function<void(executor::StepResult)> done) {
@@ -154,6 +159,8 @@ void Supervisor::step_endpoint(const planner::Step& step, const Done& done) {
     if (link != nullptr && !removes_network(current_->plan, network)) {
       netfab::remove_endpoint(*link);
     }
+    // One that stays, on other networks: whoever comes next may have the address.
+    if (desired_container(container) != nullptr) release_lease(network, container);
     done({});
     return;
   }
@@ -261,21 +268,27 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
     }
     case Action::Restart:
       if (existing == containers_.end()) break;
-      existing->second->stop(
-          current_->stop_timeout, [this, name, done](const executor::StepResult& result) {
-            const auto stopped = containers_.find(name);
-            if (!result.ok || stopped == containers_.end()) {
-              done(result);
-              return;
-            }
-            // Not from inside its own callback of the end.
-            loop_.soon([this, name, done] {
-              if (const auto at = containers_.find(name); at != containers_.end()) {
-                at->second->start(done);
+      {
+        // With fields among the reasons it comes back as what it is to be; else as what it was.
+        std::optional<planner::Container> next;
+        if (desired != nullptr && changes_fields(step)) next = *desired;
+        existing->second->stop(
+            current_->stop_timeout, [this, name, next, done](const executor::StepResult& result) {
+              const auto stopped = containers_.find(name);
+              if (!result.ok || stopped == containers_.end()) {
+                done(result);
+                return;
               }
+              // Not from inside its own callback of the end.
+              loop_.soon([this, name, next, done] {
+                if (const auto at = containers_.find(name); at != containers_.end()) {
+                  if (next) at->second->set_spec(*next);
+                  at->second->start(done);
+                }
+              });
             });
-          });
-      return;
+        return;
+      }
     case Action::Signal:
       if (existing == containers_.end()) break;
       existing->second->signal(current_->plan.signal, std::move(done));
@@ -306,6 +319,10 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
         return;
       }
       if (step.action == Action::Start) {
+        if (!existing->second->active()) {
+          existing->second->set_spec(*desired);
+          if (changes_fields(step)) attach_dns_again(*desired);
+        }
         existing->second->start(std::move(done));
         return;
       }
@@ -415,18 +432,21 @@ void Supervisor::release_leases(const std::string& name) {
   const planner::Container* spec =
       existing != containers_.end() ? &existing->second->spec() : current_->plan.container(name);
   if (spec == nullptr || spec->endpoints.empty()) return;
-  const base::Fd lock = executor::lock_networks(paths_.roots);
   for (const planner::EndpointSpec& endpoint : spec->endpoints) {
-    auto record = executor::read_network(paths_.roots, endpoint.network);
-    // A network of our own that goes with this plan takes its leases along.
-    if (!record || (record->project == paths_.project && current_ && current_->plan.forget))
-      continue;
-    const auto removed =
-        std::erase_if(record->leases, [&](const executor::NetworkRecord::Lease& lease) {
-          return lease.project == paths_.project && lease.container == name;
-        });
-    if (removed != 0) executor::write_network(paths_.roots, *record);
+    release_lease(endpoint.network, name);
   }
+}
+
+void Supervisor::release_lease(const std::string& network, const std::string& container) {
+  const base::Fd lock = executor::lock_networks(paths_.roots);
+  auto record = executor::read_network(paths_.roots, network);
+  // A network of our own that goes with this plan takes its leases along.
+  if (!record || (record->project == paths_.project && current_ && current_->plan.forget)) return;
+  const auto removed =
+      std::erase_if(record->leases, [&](const executor::NetworkRecord::Lease& lease) {
+        return lease.project == paths_.project && lease.container == container;
+      });
+  if (removed != 0) executor::write_network(paths_.roots, *record);
 }
 
 // What shall run after a crash or a reboot. Written before the first step, so that whatever a death

@@ -76,6 +76,7 @@ class Supervisor final : public executor::Actuator {
   void reserve(const planner::Plan& plan);
   void reserve_addresses(const planner::DesiredState& desired);
   void release_leases(const std::string& container);
+  void release_lease(const std::string& network, const std::string& container);
   void publish(const std::vector<netfab::PublishedPort>& ports);
   void watch_tables();
   void mend_tables_later();

@@ -164,7 +164,7 @@ TEST(Diff, LeavingANetworkRemovesItsEndpointFirst) {
   EXPECT_NE(plan.endpoint(*gone), nullptr);
   const Step* web = plan.step("container/shop-web-1");
   ASSERT_NE(web, nullptr);
-  EXPECT_EQ(web->action, Action::Replace);
+  EXPECT_EQ(web->action, Action::Update);
   EXPECT_NE(std::find(web->after.begin(), web->after.end(), gone->id), web->after.end());
 }
 

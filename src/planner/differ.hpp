@@ -1,0 +1,86 @@
+// Differ: the working of diff(), parted by what it looks at: networks, volumes and ports
+// (diff.cpp), containers (diff_containers.cpp), endpoints (diff_endpoints.cpp). Internal to
+// planner. Steps come out in a topological order: what a step is after stands before it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "planner/changes.hpp"
+#include "planner/plan.hpp"
+#include "planner/steps.hpp"
+
+namespace planner {
+
+class Differ {
+ public:
+  Differ(const DesiredState& desired, const ActualState& actual, const DiffOptions& options);
+  Plan run();
+
+ private:
+  Step& add(Kind kind, Action action, const std::string& target, std::vector<Reason> reasons);
+  void after_if_planned(Step& step, const std::string& id) const;
+
+  // Which services this plan is about, and the intent that remains: a service that was not asked
+  // for and does not exist is not part of it.
+  void select();
+  void drop_what_nothing_uses();
+  void diff_networks();
+  void diff_volumes();
+  void diff_ports();
+  // Networks of the last intent that nothing wants any more: after everything that was on them.
+  void drop_networks();
+
+  // Scaled down, renamed, or of no service any more.
+  void remove_containers();
+  void remove_container(const Container& record, const std::string& why);
+  void remove_leftovers();
+  // The record, and what the recorded intent adds to it where the record is older or unreadable.
+  [[nodiscard]] Container full_record(const ActualContainer& container) const;
+
+  struct Decision {
+    bool act = false;
+    Action action = Action::Create;
+    std::vector<Reason> reasons;
+  };
+  void diff_container(const Container& container);
+  [[nodiscard]] Decision decide(const Container& container, const ActualContainer* found,
+                                const std::vector<Change>& changes) const;
+  [[nodiscard]] bool recreation_asked(const std::string& service) const;
+  [[nodiscard]] std::optional<std::string> reason_to_start(const ActualContainer& found) const;
+  void wait_for_dependencies(const Container& container, Step& step) const;
+
+  // A container as it was found, and on which networks its record says it is.
+  struct Found {
+    const ActualContainer* container = nullptr;  // null: not there
+    std::vector<EndpointSpec> recorded;
+  };
+  // Returns the ids of the steps.
+  std::vector<std::string> diff_endpoints(const Container& container, const Found& found);
+  std::vector<std::string> remove_old_endpoints(const Container& container, const Found& found);
+  [[nodiscard]] std::pair<Action, std::vector<Reason>> decide_endpoint(const Container& container,
+                                                                       const EndpointSpec& endpoint,
+                                                                       const Found& found) const;
+  void remove_endpoint(const std::string& owner, const EndpointSpec& endpoint,
+                       const std::string& why, const std::string& after);
+
+  const DesiredState& desired_;
+  const ActualState& actual_;
+  const DiffOptions& options_;
+  Plan plan_;
+  std::set<std::string> selected_;  // services
+  std::set<std::string> planned_;   // ids of steps
+  std::set<std::string> resized_;   // networks of another mtu: their endpoints follow
+  // Containers whose process is another one afterwards, under the same name: what becomes of it.
+  std::map<std::string, const char*> renewed_;
+  std::map<std::pair<std::string, unsigned>, std::string>
+      predecessors_;  // service, index → step id
+  std::map<std::string, const ActualContainer*> found_;
+  std::map<std::string, const netfab::Endpoint*> endpoints_;  // by device
+};
+
+}  // namespace planner
