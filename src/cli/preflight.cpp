@@ -51,6 +51,39 @@ bool is_own_relay(const std::string& holder, bool was_ours) {
          holder.find(std::string(supervisor::kSupervisorName).substr(0, 15)) != std::string::npos;
 }
 
+// What was brought up of services that no profile selects now (`up SERVICE` selects by name) stays
+// as it is, with its networks and volumes: neither an orphan nor scaled down. Returns its names.
+std::vector<std::string> keep_inactive(const spec::Loaded& loaded,
+                                       const planner::DesiredState& recorded,
+                                       planner::DesiredState& desired) {
+  std::vector<std::string> kept;
+  std::set<std::string> networks, volumes;
+  for (const planner::Container& container : recorded.containers) {
+    if (!loaded.inactive.contains(container.service)) continue;
+    for (const auto& endpoint : container.endpoints) networks.insert(endpoint.network);
+    for (const auto& mount : container.mounts) {
+      if (mount.type == spec::MountType::Volume) volumes.insert(mount.source);
+    }
+    kept.push_back(container.name);
+    if (std::find(desired.services.begin(), desired.services.end(), container.service) ==
+        desired.services.end()) {
+      desired.services.push_back(container.service);
+    }
+    desired.containers.push_back(container);
+  }
+  for (const planner::Network& network : recorded.networks) {
+    if (networks.contains(network.name) && desired.network(network.name) == nullptr) {
+      desired.networks.push_back(network);
+    }
+  }
+  for (const planner::Volume& volume : recorded.volumes) {
+    if (volumes.contains(volume.name) && desired.volume(volume.name) == nullptr) {
+      desired.volumes.push_back(volume);
+    }
+  }
+  return kept;
+}
+
 }  // namespace
 
 const spec::Port* origin_of(const PublishedPort& port, const spec::Service& service) {
@@ -83,6 +116,11 @@ Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
   out.actual = executor::observe(paths);
   planner::DiffOptions with_record = options;
   with_record.recorded = recorded;
+  if (recorded != nullptr) {
+    for (std::string& name : keep_inactive(loaded, *recorded, out.desired)) {
+      with_record.leave.push_back(std::move(name));
+    }
+  }
   out.plan = planner::diff(out.desired, out.actual, with_record);
   return out;
 }

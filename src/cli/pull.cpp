@@ -7,7 +7,9 @@ namespace cli {
 
 // The images of the stack's services, whether they are here or not.
 int pull(const Context& context, const Arguments& args) {
-  const spec::Loaded loaded = context.load_and_warn();
+  spec::LoadOptions load = context.load_options();
+  load.wanted = args.names;
+  const spec::Loaded loaded = context.load_and_warn(load);
   check_services(args.names, service_names(loaded.stack), loaded.stack.name);
   require_root("pull");
   EnsureImages options;

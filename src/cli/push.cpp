@@ -10,7 +10,9 @@ namespace cli {
 
 // The images of the stack's services, to the registries that their names say.
 int push(const Context& context, const Arguments& args) {
-  const spec::Loaded loaded = context.load_and_warn();
+  spec::LoadOptions load = context.load_options();
+  load.wanted = args.names;
+  const spec::Loaded loaded = context.load_and_warn(load);
   check_services(args.names, service_names(loaded.stack), loaded.stack.name);
   require_root("push");
   std::set<std::string> names;

@@ -41,7 +41,10 @@ void apply_scale(spec::Stack& stack, const std::map<std::string, unsigned>& scal
 }
 
 spec::Loaded load_for(const Context& context, const Arguments& args) {
-  spec::Loaded loaded = context.load_and_warn();
+  spec::LoadOptions options = context.load_options();
+  options.wanted = args.names;
+  for (const auto& entry : args.up.scale) options.wanted.push_back(entry.first);
+  spec::Loaded loaded = context.load_and_warn(options);
   check_services(args.names, service_names(loaded.stack), loaded.stack.name);
   apply_scale(loaded.stack, args.up.scale);
   return loaded;

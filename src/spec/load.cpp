@@ -173,11 +173,13 @@ class Loader {
       }
     }
     const Node* services = document.find("services");
-    for (const std::string& name : options_.services) {
-      const Node* service = services == nullptr ? nullptr : services->find(name);
-      const Node* own = service == nullptr ? nullptr : service->find("profiles");
-      if (own == nullptr) continue;
-      for (const Node& profile : own->children) out.insert(profile.text);
+    for (const auto* named : {&options_.services, &options_.wanted}) {
+      for (const std::string& name : *named) {
+        const Node* service = services == nullptr ? nullptr : services->find(name);
+        const Node* own = service == nullptr ? nullptr : service->find("profiles");
+        if (own == nullptr) continue;
+        for (const Node& profile : own->children) out.insert(profile.text);
+      }
     }
     return out;
   }

@@ -29,6 +29,7 @@ struct LoadOptions {
       env_files;                      // --env-file; empty: .env in the project directory when there
   std::vector<std::string> profiles;  // empty: COMPOSE_PROFILES
   std::vector<std::string> services;  // only these and what they depend on; empty: all
+  std::vector<std::string> wanted;    // their profiles are active too; the other services stay
   std::string working_dir;            // where the command runs, absolute
   std::map<std::string, std::string> environment;  // the shell's
   // False: what only running it would show to be wrong is a warning.
