@@ -185,7 +185,7 @@ Parsed parse_arguments(const Words& words) {
     (words.empty() ? out.out : out.err) = leaf->help();
     return out;
   }
-  if (out.arguments.up.wait) out.arguments.up.detach = true;
+  if (out.arguments.up.wait || out.arguments.up.no_start) out.arguments.up.detach = true;
   return out;
 }
 

@@ -31,6 +31,7 @@ struct UpArgs {
   std::map<std::string, unsigned> scale;  // service → replicas
   std::string pull;                       // --pull: a policy for every service
   bool quiet_pull = false;
+  bool no_start = false, no_recreate = false;
 };
 struct DownArgs {
   bool volumes = false, remove_orphans = false;

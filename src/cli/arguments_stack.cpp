@@ -11,6 +11,9 @@ void add_up(CLI::App& up, Arguments& to) {
   add_seconds(up, "--wait-timeout", to.up.wait_timeout, "Longest time to wait with --wait");
   add_switch(up, "--force-recreate", to.up.force_recreate,
              "Replace containers that did not change");
+  add_switch(up, "--no-recreate", to.up.no_recreate,
+             "Leave containers that are there as they are, changed or not");
+  add_switch(up, "--no-start", to.up.no_start, "Make everything and start nothing; implies -d");
   add_switch(up, "--no-deps", to.up.no_deps, "Leave the services that these depend on alone");
   add_switch(up, "--remove-orphans", to.up.remove_orphans,
              "Remove containers of services that the file has no longer");

@@ -20,6 +20,8 @@ Words words_of(Kind kind, Action action) {
   switch (action) {
     case Action::Create:
       return kind == Kind::Container ? Words{"Creating", "Started"} : Words{"Creating", "Created"};
+    case Action::Prepare:
+      return {"Creating", "Created"};
     case Action::Start:
       return {"Starting", "Started"};
     case Action::Update:
@@ -116,6 +118,8 @@ const char* action_word(Action action) {
   switch (action) {
     case Action::Create:
       return "create";
+    case Action::Prepare:
+      return "prepare";
     case Action::Start:
       return "start";
     case Action::Update:

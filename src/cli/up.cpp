@@ -21,6 +21,8 @@ planner::DiffOptions diff_options(const Arguments& args) {
   out.services = args.names;
   out.no_deps = args.up.no_deps;
   out.force_recreate = args.up.force_recreate;
+  out.no_recreate = args.up.no_recreate;
+  out.no_start = args.up.no_start;
   out.remove_orphans = args.up.remove_orphans;
   return out;
 }
@@ -83,7 +85,8 @@ void show_unchanged(const Planned& planned, const std::vector<std::string>& mean
     const planner::ActualContainer* actual = planned.actual.container(name);
     if (in_plan || actual == nullptr) continue;
     const bool runs = actual->status == planner::ContainerStatus::Running;
-    progress.set("Container " + name, runs ? "Running" : "Exited", Mark::Done);
+    const bool made = actual->status == planner::ContainerStatus::Created;
+    progress.set("Container " + name, runs ? "Running" : made ? "Created" : "Exited", Mark::Done);
   }
 }
 

@@ -72,10 +72,10 @@ struct Names<Kind> {
 template <>
 struct Names<Action> {
   static constexpr EnumName<Action> list[] = {
-      {Action::Create, "create"},   {Action::Start, "start"},     {Action::Update, "update"},
-      {Action::Replace, "replace"}, {Action::Restart, "restart"}, {Action::Signal, "signal"},
-      {Action::Pause, "pause"},     {Action::Unpause, "unpause"}, {Action::Stop, "stop"},
-      {Action::Remove, "remove"}};
+      {Action::Create, "create"}, {Action::Prepare, "prepare"}, {Action::Start, "start"},
+      {Action::Update, "update"}, {Action::Replace, "replace"}, {Action::Restart, "restart"},
+      {Action::Signal, "signal"}, {Action::Pause, "pause"},     {Action::Unpause, "unpause"},
+      {Action::Stop, "stop"},     {Action::Remove, "remove"}};
 };
 
 template <class E>

@@ -254,7 +254,8 @@ class Differ {
 
   Decision decide(const Container& container, const ActualContainer* found,
                   const std::vector<Change>& changes) const {
-    if (found == nullptr) return {true, Action::Create, {{"not there", {}, {}, {}}}};
+    const Action make = options_.no_start ? Action::Prepare : Action::Create;
+    if (found == nullptr) return {true, make, {{"not there", {}, {}, {}}}};
     std::vector<Reason> in_place;
     std::vector<Reason> replacing;
     if (options_.force_recreate && is_named(container.service)) {
@@ -268,11 +269,15 @@ class Differ {
         replacing.push_back({cat("dependency ", dependency.container, " is replaced"), {}, {}, {}});
       }
     }
+    if (options_.no_recreate) {
+      replacing.clear();
+      in_place.clear();
+    }
     if (!replacing.empty()) {
       replacing.insert(replacing.end(), in_place.begin(), in_place.end());
-      return {true, Action::Replace, std::move(replacing)};
+      return {true, options_.no_start ? make : Action::Replace, std::move(replacing)};
     }
-    if (auto why = reason_to_start(*found)) {
+    if (auto why = options_.no_start ? std::nullopt : reason_to_start(*found)) {
       in_place.insert(in_place.begin(), Reason{*why, {}, {}, {}});
       return {true, Action::Start, std::move(in_place)};
     }
@@ -410,7 +415,7 @@ class Differ {
           before != predecessors_.end()) {
         step.after.push_back(before->second);
       }
-      wait_for_dependencies(container, step);
+      if (decision.action != Action::Prepare) wait_for_dependencies(container, step);
       replaced_.insert(container.name);
       if (decision.action == Action::Start) replaced_.erase(container.name);
     }

@@ -44,6 +44,7 @@ const char* why(Action action) {
     case Action::Unpause:
       return "the pause ends";
     case Action::Create:
+    case Action::Prepare:
     case Action::Start:
     case Action::Update:
     case Action::Replace:

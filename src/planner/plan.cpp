@@ -148,6 +148,7 @@ struct Look {
 Look look_of(Action action) {
   switch (action) {
     case Action::Create:
+    case Action::Prepare:
     case Action::Start:
       return {'+', "\033[32m"};
     case Action::Update:
@@ -177,6 +178,7 @@ bool makes_run(Action action) {
     case Action::Replace:
     case Action::Restart:
       return true;
+    case Action::Prepare:
     case Action::Update:
     case Action::Signal:
     case Action::Pause:

@@ -17,9 +17,10 @@ enum class Kind : std::uint8_t { Network, Volume, Endpoint, Ports, Container };
 // Replace: stop, remove, create and start under the same name. Update: in place, nothing restarts.
 // Start: exists (exited), is started again with its files kept. Stop: ends, stays listed. Restart:
 // one after the other. Signal: Plan::signal is sent to its pid 1. Pause, Unpause: all its processes
-// at once.
+// at once. Prepare: made, or made anew under its name, and not started (`create`, `up --no-start`).
 enum class Action : std::uint8_t {
   Create,
+  Prepare,
   Start,
   Update,
   Replace,
@@ -104,6 +105,8 @@ struct DiffOptions {
   bool no_deps = false;
   bool force_recreate = false;
   bool remove_orphans = false;
+  bool no_recreate = false;  // what is there stays what it is; it may be started
+  bool no_start = false;     // what is to be made is made and not started; what has ended stays so
   // Containers that stay as they are, there or not; their ports and networks are wished for all the
   // same.
   std::vector<std::string> leave;

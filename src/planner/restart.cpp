@@ -26,6 +26,8 @@ std::optional<base::Duration> restart_delay(const spec::RestartPolicy& policy,
 }
 
 bool stays_ended(const spec::RestartPolicy& policy, const ActualContainer& found) {
+  // Made and never started, because that was asked for.
+  if (found.status == ContainerStatus::Created) return found.stopped_by_user;
   return found.status == ContainerStatus::Exited &&
          !restart_delay(policy, {found.exit, {}, found.restarts, found.stopped_by_user});
 }

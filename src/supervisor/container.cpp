@@ -109,7 +109,8 @@ executor::StepResult Container::update(planner::Container spec) {
 void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held,
                       const std::vector<executor::ExitRecord>& exits) {
   state_ = std::move(state);
-  const bool was_running = running() || state_.status == ContainerStatus::Created;
+  const bool was_running =
+      running() || (state_.status == ContainerStatus::Created && state_.process.pid > 0);
   // In the order of held(): out, then err and stdin where there are.
   if (!held.empty()) out_ = std::move(held[0]);
   if (held.size() > 1 && !spec_.tty) err_ = std::move(held[1]);

@@ -54,6 +54,8 @@ class Container {
 
   // From nothing: what an earlier one of this name left is thrown away.
   void create(Done done);
+  // The same, and not started: that is left to whoever asks for it.
+  void prepare(Done done);
   // Again, with its files kept.
   void start(Done done);
   // Signal, grace, SIGKILL. At once done when it does not run.
@@ -83,6 +85,7 @@ class Container {
   [[nodiscard]] std::vector<int> held() const;
 
  private:
+  void make_files();
   void begin_launch(Done done);
   void open_streams();
   void attach_logs();

@@ -44,16 +44,31 @@ base::Fd reader_of(const base::Fd& fifo) {
 
 }  // namespace
 
+void Container::make_files() {
+  host_.logs.detach(spec_.name);
+  throw_away_data();
+  state_.created_at = Clock::now();
+  state_.restarts = 0;
+  recent_restarts_ = 0;
+  executor::make_container_dirs(spec_, host_.paths);
+  executor::write_etc(spec_, host_.paths, {});
+  base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
+}
+
+void Container::prepare(Done done) {
+  try {
+    make_files();
+    state_.stopped_by_user = true;  // `reconcile` leaves it so
+    executor::write_state(host_.paths, state_);
+    done({});
+  } catch (const base::Error& error) {
+    done(failed_step(error));
+  }
+}
+
 void Container::create(Done done) {
   try {
-    host_.logs.detach(spec_.name);
-    throw_away_data();
-    state_.created_at = Clock::now();
-    state_.restarts = 0;
-    recent_restarts_ = 0;
-    executor::make_container_dirs(spec_, host_.paths);
-    executor::write_etc(spec_, host_.paths, {});
-    base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
+    make_files();
   } catch (const base::Error& error) {
     done(failed_step(error));
     return;

@@ -82,6 +82,7 @@ bool Supervisor::makes_something(const planner::Plan& plan) {
       case Action::Remove:
         return false;
       case Action::Create:
+      case Action::Prepare:
       case Action::Start:
       case Action::Update:
       case Action::Replace:
@@ -316,15 +317,17 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
       done(existing->second->update(*desired));
       return;
     case Action::Create:
+    case Action::Prepare:
     case Action::Start:
     case Action::Replace: {
       if (desired == nullptr) throw base::Error(base::cat(name, " is not in the plan"));
+      const auto make = step.action == Action::Prepare ? &Container::prepare : &Container::create;
       if (existing == containers_.end() || step.action == Action::Create) {
         containers_[name] = std::make_unique<Container>(host_, *desired);
         // Something of this name may still be there, made by one that died before it wrote a
         // record.
         executor::kill_cgroup(paths_.container_cgroup(name));
-        containers_[name]->create(std::move(done));
+        (*containers_[name].*make)(std::move(done));
         return;
       }
       if (step.action == Action::Start) {
@@ -334,15 +337,15 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
       const planner::Container spec = *desired;
       existing->second->remove(
           {.grace = current_->stop_timeout, .keep_network = true},
-          [this, spec, done = std::move(done)](const executor::StepResult& result) {
+          [this, spec, make, done = std::move(done)](const executor::StepResult& result) {
             if (!result.ok) {
               done(result);
               return;
             }
             // Not from inside the old container's own callback: it is destroyed here.
-            loop_.soon([this, spec, done] {
+            loop_.soon([this, spec, make, done] {
               containers_[spec.name] = std::make_unique<Container>(host_, spec);
-              containers_[spec.name]->create(done);
+              (*containers_[spec.name].*make)(done);
             });
           });
       return;

@@ -103,6 +103,28 @@ class Plan(harness.Case):
         self.assertEqual(len(m.ps("-a")), 3)
         self.stack("down")
 
+    def test_made_and_not_started(self):
+        m = self.machine
+        self.file()
+        self.stack("up", "--no-start")
+        self.assertEqual({row["State"] for row in m.ps("-a")}, {"created"})
+        self.assertEqual(m.pids("plan-web-1"), [])
+        # Another supervisor, and nobody asked for a start yet.
+        self.assertEqual(self.stack("reconcile").out, "")
+        self.stack("up", "--no-start")
+        self.assertEqual({row["State"] for row in m.ps("-a")}, {"created"})
+        self.stack("start")
+        self.assertEqual({row["State"] for row in m.ps("-a")}, {"running"})
+        self.assertIn("<", harness.get_soon("http://127.0.0.1:8080/"))
+        before = m.inits("plan-web-1", "plan-worker-1")
+        self.file(mode="two")
+        self.stack("up", "-d", "--no-recreate")
+        self.assertEqual(m.inits("plan-web-1", "plan-worker-1"), before)
+        self.stack("up", "--no-start")
+        self.assertEqual(m.container("plan-worker-1")["State"], "created")
+        self.assertEqual(m.init("plan-web-1"), before["plan-web-1"])
+        self.stack("down")
+
     def test_service_removed(self):
         """A service that the file has no more is an orphan: named, and taken away when asked."""
         self.file()

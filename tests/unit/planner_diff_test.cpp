@@ -402,6 +402,42 @@ TEST(Lifecycle, OnlyWhatTheActionCanBeDoneTo) {
             (Texts{"container/shop-db-1 signal", "container/shop-web-2 signal"}));
 }
 
+TEST(NoStart, MakesEverythingAndStartsNothing) {
+  StackBuilder build = shop();
+  const DesiredState desired = build.desire();
+  DiffOptions options;
+  options.no_start = true;
+  const Plan plan = diff(desired, ActualState{}, options);
+  EXPECT_EQ(plan.step("container/shop-web-1")->action, Action::Prepare);
+  EXPECT_TRUE(plan.step("container/shop-web-1")->waits.empty()) << "nothing would ever be met";
+  EXPECT_NE(plan.step("volume/shop_data"), nullptr);
+  ActualState actual = apply(plan, ActualState{});
+  EXPECT_TRUE(diff(desired, actual, options).empty());
+  EXPECT_TRUE(plan_reconcile(desired, actual).empty()) << "nobody asked for a start yet";
+  EXPECT_EQ(steps_of(plan_start(desired, actual)),
+            (Texts{"container/shop-db-1 start", "container/shop-web-1 start",
+                   "container/shop-web-2 start"}));
+
+  actual = running(desired);
+  build.service("db").environment["A"] = "1";
+  EXPECT_EQ(steps_of(diff(build.desire(), actual, options)), Texts{"container/shop-db-1 prepare"});
+}
+
+TEST(NoRecreate, LeavesWhatIsThere) {
+  StackBuilder build = shop();
+  ActualState actual = running(build.desire());
+  actual.containers[0].status = ContainerStatus::Exited;
+  build.service("web").environment["A"] = "1";
+  build.service("web").replicas = 3;
+  build.service("web").ports[0].published_count = 3;
+  DiffOptions options;
+  options.no_recreate = true;
+  const Plan plan = diff(build.desire(), actual, options);
+  EXPECT_EQ(plan.step("container/shop-db-1")->action, Action::Start);
+  EXPECT_EQ(plan.step("container/shop-web-1"), nullptr);
+  EXPECT_EQ(plan.step("container/shop-web-3")->action, Action::Create);
+}
+
 TEST(Reconcile, LeavesEndedWhatIsToStayEnded) {
   StackBuilder build = shop();
   build.service("web").restart.mode = spec::RestartMode::UnlessStopped;

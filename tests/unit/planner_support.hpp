@@ -176,10 +176,15 @@ inline void apply_step(const planner::Plan& plan, const planner::Step& step,
       made.service = wanted.service;
       made.index = wanted.index;
       made.status = planner::ContainerStatus::Running;
+      if (step.action == Action::Prepare) {
+        made.status = planner::ContainerStatus::Created;
+        made.stopped_by_user = true;
+      }
       made.fingerprint = planner::fingerprint(wanted);
       for (const auto& container : actual.containers) {
         if (container.name == made.name && step.action == Action::Update) {
           made.process = container.process;
+          made.status = container.status;
         }
       }
       erase_where(actual.containers,
