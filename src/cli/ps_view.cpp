@@ -1,6 +1,7 @@
 #include "cli/ps_view.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <tuple>
 
 #include "base/json.hpp"
@@ -59,6 +60,12 @@ std::string health_word(planner::Health health) {
   return {};
 }
 
+std::string signal_word(int signal) {
+  if (signal == 0) return {};
+  const char* name = ::sigabbrev_np(signal);
+  return name != nullptr ? base::cat("SIG", name) : base::cat("signal ", signal);
+}
+
 namespace {
 std::string ended_text(const char* word, const planner::ActualContainer& container,
                        Clock::time_point now) {
@@ -66,7 +73,11 @@ std::string ended_text(const char* word, const planner::ActualContainer& contain
   std::string out = base::cat(word, " (", exit.known ? std::to_string(exit.code) : "unknown", ")");
   if (exit.finished_at != Clock::time_point{})
     out += base::cat(" ", age_text(now - exit.finished_at), " ago");
-  if (exit.oom_killed) out += " (out of memory)";
+  if (exit.oom_killed) {
+    out += " (out of memory)";
+  } else if (exit.signal != 0) {
+    out += base::cat(" (", signal_word(exit.signal), ")");
+  }
   return out;
 }
 }  // namespace
@@ -209,6 +220,8 @@ std::string ps_json(const PsRow& row, const std::string& project, Clock::time_po
            {"Health", health_word(actual.health)},
            {"ExitCode", exit_code(actual)},
            {"ExitCodeKnown", runs || actual.exit.known},
+           {"Signal", signal_word(actual.exit.signal)},
+           {"HealthOutput", actual.health_output},
            {"OOMKilled", actual.exit.oom_killed},
            {"Restarts", actual.restarts},
            {"Pid", runs ? actual.process.pid : 0},

@@ -24,6 +24,8 @@ std::string age_text(Clock::duration age);
 std::string status_text(const planner::ActualContainer& container, Clock::time_point now);
 std::string state_word(planner::ContainerStatus status);
 std::string health_word(planner::Health health);
+// "SIGKILL"; empty for 0.
+std::string signal_word(int signal);
 // "0.0.0.0:8080-8081->80-81/tcp, [::]:8080-8081->80-81/tcp"
 std::string ports_text(const std::vector<netfab::PublishedPort>& ports);
 // "0.0.0.0:8080"; an address of every interface is written out.

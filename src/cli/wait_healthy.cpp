@@ -17,7 +17,8 @@ namespace {
 // It has ended, and the supervisor has not come to it yet. One that it gives up says so in `error`.
 bool will_restart(const spec::RestartPolicy& policy, const planner::ActualContainer& actual) {
   return actual.error.empty() &&
-         planner::restart_delay(policy, {actual.exit, {}, actual.restarts, actual.stopped_by_user});
+         planner::restart_delay(policy,
+                                {actual.exit, {}, actual.recent_restarts, actual.stopped_by_user});
 }
 
 }  // namespace
@@ -56,9 +57,9 @@ Judged judge_ready(const planner::Container& wanted, const planner::ActualContai
       return {Readiness::Ready, "Healthy", {}};
     case Health::Unhealthy:
       return {Readiness::Failed, "Error",
-              actual->error.empty()
+              actual->health_output.empty()
                   ? base::cat("is unhealthy (", actual->health_failures, " failed checks)")
-                  : base::cat("is unhealthy: ", base::trim(actual->error))};
+                  : base::cat("is unhealthy: ", base::trim(actual->health_output))};
     case Health::None:
     case Health::Starting:
       break;

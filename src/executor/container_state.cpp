@@ -54,6 +54,9 @@ std::optional<planner::ActualContainer> read_state(const base::ProjectPaths& pat
     out.health = static_cast<planner::Health>(in.value("health", 0));
     out.health_failures = in.value("health_failures", 0U);
     out.restarts = in.value("restarts", 0U);
+    out.health_output = in.value("health_output", "");
+    out.recent_restarts = in.value("recent_restarts", 0U);
+    out.hooks_pending = in.value("hooks_pending", false);
     out.stopped_by_user = in.value("stopped_by_user", false);
     out.error = in.value("error", "");
   } catch (const nlohmann::json::exception&) {
@@ -79,9 +82,14 @@ void write_state(const base::ProjectPaths& paths, const planner::ActualContainer
                            {"health", static_cast<int>(state.health)},
                            {"health_failures", state.health_failures},
                            {"restarts", state.restarts},
+                           {"recent_restarts", state.recent_restarts},
+                           {"health_output", state.health_output},
+                           {"hooks_pending", state.hooks_pending},
                            {"stopped_by_user", state.stopped_by_user},
                            {"error", state.error}};
-  base::write_atomic(paths.state(state.name), out.dump());
+  // What a check or a hook printed may be any bytes.
+  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+  base::write_atomic(paths.state(state.name), out.dump(-1, ' ', false, kReplace));
 }
 
 namespace {

@@ -143,12 +143,12 @@ Runner::Judgement Runner::judge(const planner::Wait& wait) {
                 actuator_.last_words(name)};
       }
       if (container->health == planner::Health::Unhealthy) {
-        return {
-            Verdict::Impossible,
-            container->error.empty()
-                ? base::cat("dependency ", name, " is unhealthy")
-                : base::cat("dependency ", name, " is unhealthy: ", base::trim(container->error)),
-            actuator_.last_words(name)};
+        return {Verdict::Impossible,
+                container->health_output.empty()
+                    ? base::cat("dependency ", name, " is unhealthy")
+                    : base::cat("dependency ", name,
+                                " is unhealthy: ", base::trim(container->health_output)),
+                actuator_.last_words(name)};
       }
       if (container->health == planner::Health::Healthy) return {Verdict::Met, {}};
       return {Verdict::Pending, base::cat(name, " to be healthy")};

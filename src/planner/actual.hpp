@@ -35,7 +35,10 @@ struct ActualContainer {
   ExitState exit;
   Health health = Health::None;
   unsigned health_failures = 0;
-  unsigned restarts = 0;
+  std::string health_output;     // what the last check that counted printed; at most 4 KiB
+  unsigned restarts = 0;         // by policy, since it was made or started by hand
+  unsigned recent_restarts = 0;  // of these, since it last ran long enough
+  bool hooks_pending = false;    // post_start has not ended yet
   bool stopped_by_user = false;
   std::string error;  // why it could not start, or why it is not restarted any more
 };

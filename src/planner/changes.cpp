@@ -11,8 +11,17 @@ using nlohmann::json;
 
 const std::vector<std::string>& in_place_fields() {
   static const std::vector<std::string> fields = {
-      "depends_on",        "healthcheck",        "labels", "limits", "logging", "restart",
-      "stop_grace_period", "networks.*.aliases",
+      "depends_on",
+      "healthcheck",
+      "labels",
+      "limits",
+      "logging",
+      "post_start",
+      "pre_stop",
+      "restart",
+      "restart_unhealthy",
+      "stop_grace_period",
+      "networks.*.aliases",
   };
   return fields;
 }

@@ -415,6 +415,18 @@ class Desirer {
     return out;
   }
 
+  static std::vector<HookSpec> desire_hooks(const std::vector<spec::Hook>& hooks) {
+    std::vector<HookSpec> out;
+    for (const spec::Hook& hook : hooks) {
+      HookSpec& added = out.emplace_back(
+          HookSpec{hook.command, hook.user, hook.working_dir, {}, hook.privileged});
+      for (const auto& [name, value] : hook.environment) {
+        added.environment.push_back(cat(name, "=", value));
+      }
+    }
+    return out;
+  }
+
   void desire_hosts(const spec::Service& service, Container& container) {
     for (const std::string& entry : service.extra_hosts) {
       const std::size_t equals = entry.find('=');
@@ -489,6 +501,9 @@ class Desirer {
     desire_dependencies(service, out);
     out.healthcheck = desire_health(service, image);
     out.restart = service.restart;
+    out.restart_unhealthy = service.restart_unhealthy;
+    out.post_start = desire_hooks(service.extras.post_start);
+    out.pre_stop = desire_hooks(service.extras.pre_stop);
     out.stop_grace_period = service.stop_grace_period;
     out.init = service.init;
     out.tty = service.tty;

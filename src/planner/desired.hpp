@@ -69,6 +69,16 @@ struct DependencySpec {
   bool operator==(const DependencySpec&) const = default;
 };
 
+// A program run inside the container, like `exec`: after its start, before its stop.
+struct HookSpec {
+  std::vector<std::string> command;
+  std::string user, working_dir;         // "": the container's
+  std::vector<std::string> environment;  // "NAME=value", over the container's
+  bool privileged = false;
+
+  bool operator==(const HookSpec&) const = default;
+};
+
 struct Container {
   std::string name;  // PROJECT-SERVICE-INDEX or container_name
   std::string service;
@@ -89,6 +99,8 @@ struct Container {
   std::vector<DependencySpec> depends_on;
   std::optional<spec::Healthcheck> healthcheck;
   spec::RestartPolicy restart;
+  bool restart_unhealthy = false;
+  std::vector<HookSpec> post_start, pre_stop;
   int stop_signal = 15;
   base::Duration stop_grace_period = std::chrono::seconds(10);
   bool init = false, tty = false, stdin_open = false, read_only = false, privileged = false;

@@ -32,6 +32,7 @@ void resolve_mounts(const Node& node, Service& service, Resolving& in);
 void resolve_limits(const Node& node, Service& service, Report& report);
 void resolve_security(const Node& node, Service& service, const std::string& directory,
                       Report& report);
+void resolve_lifecycle(const Node& node, Service& service, Report& report);  // restart, logging
 void resolve_extras(const Node& node, ServiceExtras& out);
 void resolve_file_objects(Resolving& in);  // configs, secrets, models
 // A mapping of strings, added to `out`; nothing when the key is absent.

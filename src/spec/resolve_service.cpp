@@ -51,7 +51,7 @@ class ServiceReader {
     dependencies();
     files();
     healthcheck();
-    restart();
+    resolve_lifecycle(node_, service_, in_.report);
     replicas();
     names_and_hosts();
     devices();
@@ -118,28 +118,6 @@ class ServiceReader {
             "always, missing, never, daily, weekly, or every_ and a duration (every_12h)");
     }
     service_.runtime = node_.text_of("runtime");
-    if (const Node* logging = node_.find("logging")) {
-      service_.logging.driver = logging->text_of("driver");
-      read_map(*logging, "options", service_.logging.options);
-      log_options(*logging);
-    }
-  }
-
-  void log_options(const Node& logging) {
-    const Node* options = logging.find("options");
-    if (options == nullptr) return;
-    if (const Node* size = options->find("max-size")) {
-      const auto bytes = parse_bytes(size->text);
-      if (!bytes || (*bytes <= 0 && *bytes != -1)) {
-        run_error(*size, base::cat("logging: '", size->text, "' is not a size"), "max-size: 10m");
-      }
-    }
-    if (const Node* files = options->find("max-file")) {
-      if (base::parse_uint(files->text).value_or(0) == 0) {
-        run_error(*files, base::cat("logging: '", files->text, "' is not a number of files"),
-                  "max-file: \"3\"");
-      }
-    }
   }
 
   void identity() {
@@ -377,34 +355,6 @@ class ServiceReader {
     }
     if (out.test.size() == 1 && out.test[0] == "NONE") out.test.clear();
     service_.healthcheck = std::move(out);
-  }
-
-  void restart() {
-    const Node* restart = node_.find("restart");
-    if (restart == nullptr || restart->text.empty()) return;
-    const std::string mode = restart->text.substr(0, restart->text.find(':'));
-    const std::size_t colon = restart->text.find(':');
-    if (mode == "no") {
-      service_.restart.mode = RestartMode::No;
-    } else if (mode == "always") {
-      service_.restart.mode = RestartMode::Always;
-    } else if (mode == "unless-stopped") {
-      service_.restart.mode = RestartMode::UnlessStopped;
-    } else if (mode == "on-failure") {
-      service_.restart.mode = RestartMode::OnFailure;
-    } else {
-      run_error(*restart, base::cat("the restart policy '", restart->text, "' is not known"),
-                suggestion(mode, {"no", "always", "on-failure", "unless-stopped"}));
-      return;
-    }
-    if (colon == std::string::npos) return;
-    const auto tries = base::parse_uint(std::string_view(restart->text).substr(colon + 1));
-    if (mode != "on-failure" || !tries || *tries > 1'000'000) {
-      run_error(*restart, base::cat("'", restart->text, "' is not a restart policy"),
-                "only on-failure takes a number: on-failure:3");
-      return;
-    }
-    service_.restart.max_retries = static_cast<unsigned>(*tries);
   }
 
   void replicas() {

@@ -68,10 +68,10 @@ const Object& resources_object() {
 const Object& restart_policy_object() {
   static const Object object("deploy.restart_policy",
                              {
-                                 Field{"condition", Type::String},
-                                 Field{"delay", Type::Time}.shown_zero(),
-                                 Field{"max_attempts", Type::Int}.shown_zero(),
-                                 Field{"window", Type::Time}.shown_zero(),
+                                 Field{"condition", Type::String}.honoured(),
+                                 Field{"delay", Type::Time}.honoured().shown_zero(),
+                                 Field{"max_attempts", Type::Int}.honoured().shown_zero(),
+                                 Field{"window", Type::Time}.honoured().shown_zero(),
                              });
   return object;
 }
@@ -130,18 +130,18 @@ const Object& develop_object() {
 }
 
 const Object& deploy_object() {
-  static const Object object("deploy",
-                             {
-                                 Field{"endpoint_mode", Type::String},
-                                 Field{"labels", Type::Mapping},
-                                 Field{"mode", Type::String},
-                                 Field{"placement", Type::Object}.of(placement_object),
-                                 Field{"replicas", Type::Int}.honoured().shown_zero(),
-                                 Field{"resources", Type::Object}.honoured().of(resources_object),
-                                 Field{"restart_policy", Type::Object}.of(restart_policy_object),
-                                 Field{"rollback_config", Type::Object}.of(update_object),
-                                 Field{"update_config", Type::Object}.of(update_object),
-                             });
+  static const Object object(
+      "deploy", {
+                    Field{"endpoint_mode", Type::String},
+                    Field{"labels", Type::Mapping},
+                    Field{"mode", Type::String},
+                    Field{"placement", Type::Object}.of(placement_object),
+                    Field{"replicas", Type::Int}.honoured().shown_zero(),
+                    Field{"resources", Type::Object}.honoured().of(resources_object),
+                    Field{"restart_policy", Type::Object}.honoured().of(restart_policy_object),
+                    Field{"rollback_config", Type::Object}.of(update_object),
+                    Field{"update_config", Type::Object}.of(update_object),
+                });
   return object;
 }
 

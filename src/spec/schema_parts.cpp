@@ -141,13 +141,13 @@ const Object& file_reference_object() {
 
 const Object& hook_object() {
   static const Object object("a hook", {
-                                           Field{"command", Type::Words}.needed(),
-                                           Field{"environment", Type::Variables},
+                                           Field{"command", Type::Words}.honoured().needed(),
+                                           Field{"environment", Type::Variables}.honoured(),
                                            Field{"image", Type::String},
                                            Field{"per_replica", Type::Bool},
-                                           Field{"privileged", Type::Bool},
-                                           Field{"user", Type::String},
-                                           Field{"working_dir", Type::String},
+                                           Field{"privileged", Type::Bool}.honoured(),
+                                           Field{"user", Type::String}.honoured(),
+                                           Field{"working_dir", Type::String}.honoured(),
                                        });
   return object;
 }

@@ -24,7 +24,8 @@ struct Node;
 enum class RestartMode : std::uint8_t { No, Always, OnFailure, UnlessStopped };
 struct RestartPolicy {
   RestartMode mode = RestartMode::No;
-  unsigned max_retries = 0;  // on-failure only; 0: unlimited
+  unsigned max_retries = 0;               // tries that failed, one after the other; 0: unlimited
+  std::optional<Duration> delay, window;  // deploy.restart_policy; none: docker's back-off
 
   bool operator==(const RestartPolicy&) const = default;
 };
@@ -147,8 +148,9 @@ struct Service {
   NetworkMode network_mode;
   std::vector<Dependency> depends_on;
   std::optional<Healthcheck> healthcheck;
-  RestartPolicy restart;
-  std::string stop_signal;  // "": the image's, else SIGTERM
+  RestartPolicy restart;           // deploy.restart_policy over restart, as docker compose has it
+  bool restart_unhealthy = false;  // x-stack: {on-unhealthy: restart}
+  std::string stop_signal;         // "": the image's, else SIGTERM
   Duration stop_grace_period = std::chrono::seconds(10);
   bool init = false, tty = false, stdin_open = false, read_only = false, privileged = false;
   std::vector<std::string> cap_add, cap_drop;  // without the prefix CAP_, upper case, or "ALL"

@@ -24,8 +24,8 @@ Container::Container(Host& host, planner::Container spec) : host_(host), spec_(s
 }
 
 Container::~Container() {
-  for (const Loop::Id id :
-       {status_watch_, pid_watch_, kill_timer_, restart_timer_, exit_timer_, start_timer_}) {
+  for (const Loop::Id id : {status_watch_, pid_watch_, kill_timer_, restart_timer_, exit_timer_,
+                            start_timer_, health_timer_}) {
     host_.loop.remove(id);
   }
 }
@@ -48,16 +48,32 @@ void Container::start_health() {
   if (!spec_.healthcheck || spec_.healthcheck->disabled || spec_.healthcheck->test.empty()) return;
   const base::Duration since =
       std::chrono::duration_cast<base::Duration>(Clock::now() - state_.started_at);
-  health_ = std::make_unique<HealthMonitor>(host_.loop, host_.paths, spec_, state_.process, since,
-                                            HealthState{state_.health, state_.health_failures},
-                                            [this](HealthState now, const std::string& output) {
-                                              state_.health = now.health;
-                                              state_.health_failures = now.failures;
-                                              state_.error =
-                                                  now.failures > 0 ? output : std::string{};
-                                              save();
-                                              host_.changed(spec_.name);
-                                            });
+  health_ = std::make_unique<HealthMonitor>(
+      host_.loop, host_.paths, spec_, state_.process, since,
+      HealthState{state_.health, state_.health_failures},
+      [this](HealthState now, const std::string& output) { on_health(now, output); });
+  if (wants_restart_for_health()) {
+    // Our predecessor died before it had ended it.
+    health_timer_ = host_.loop.soon([this] {
+      health_timer_ = 0;
+      on_health({state_.health, state_.health_failures}, state_.health_output);
+    });
+  }
+}
+
+void Container::on_health(HealthState now, const std::string& output) {
+  if (!running()) return;
+  state_.health = now.health;
+  state_.health_failures = now.failures;
+  state_.health_output = output;
+  was_healthy_ = was_healthy_ || now.health == planner::Health::Healthy;
+  save();
+  if (wants_restart_for_health() && !ending_) {
+    base::log::warn(base::cat(spec_.name, ": unhealthy, is restarted: ", base::trim(output)));
+    stop_health();
+    begin_end(spec_.stop_grace_period);
+  }
+  host_.changed(spec_.name);
 }
 
 executor::StepResult Container::pause(Freeze wanted) {
@@ -68,6 +84,8 @@ executor::StepResult Container::pause(Freeze wanted) {
             base::cat("container ", spec_.name, freeze ? " is not running" : " is not paused"),
             {}};
   }
+  // Before: a check that is frozen could not be ended any more.
+  if (freeze) stop_health();
   try {
     executor::freeze_cgroup(host_.paths.container_cgroup(spec_.name), freeze);
   } catch (const base::Error& error) {
@@ -75,11 +93,7 @@ executor::StepResult Container::pause(Freeze wanted) {
   }
   state_.status = freeze ? ContainerStatus::Paused : ContainerStatus::Running;
   save();
-  if (freeze) {
-    stop_health();
-  } else {
-    start_health();
-  }
+  if (!freeze) start_health();
   host_.changed(spec_.name);
   return {};
 }
@@ -117,7 +131,6 @@ void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held
   if (held.size() > 2) stdin_ = std::move(held[2]);
   started_mono_ = base::sys::monotonic_now() -
                   std::chrono::duration_cast<base::Duration>(Clock::now() - state_.started_at);
-  recent_restarts_ = state_.restarts;
   if (base::is_alive(state_.process)) {
     // It may have been on its way to exec when our predecessor died; a failure shows as its end.
     if (state_.status == ContainerStatus::Created) {
@@ -137,7 +150,9 @@ void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held
     }
     save();
     watch_process();
+    was_healthy_ = state_.health == planner::Health::Healthy;
     if (state_.status == ContainerStatus::Running) start_health();
+    if (state_.hooks_pending) run_post_start({});
     return;
   }
   if (!spec_.tty && out_) attach_logs();  // what it printed before it ended is still in the FIFO

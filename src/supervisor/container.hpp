@@ -17,6 +17,7 @@
 #include "planner/desired.hpp"
 #include "supervisor/child_work.hpp"
 #include "supervisor/health.hpp"
+#include "supervisor/hooks.hpp"
 #include "supervisor/keeper_link.hpp"
 #include "supervisor/log_mover.hpp"
 #include "supervisor/loop.hpp"
@@ -58,7 +59,8 @@ class Container {
   void prepare(Done done);
   // Again, with its files kept.
   void start(Done done);
-  // Signal, grace, SIGKILL. At once done when it does not run.
+  // pre_stop hooks, signal, SIGKILL when the grace is over. At once done when it does not run. The
+  // result's text says when it had to be killed.
   void stop(std::optional<base::Duration> grace, Done done);
   // Sends a signal to its pid 1. SIGKILL ends the whole container, which then stays ended whatever
   // its restart policy says, as docker has it; `done` comes when it has ended.
@@ -94,24 +96,37 @@ class Container {
   void on_status();
   void on_gone();
   void ended(const planner::ExitState& exit);
+  void begin_end(base::Duration grace);
+  void send_stop_signal();
+  void kill_all();
+  void run_post_start(Done done);
+  void on_health(HealthState now, const std::string& output);
   void start_health();
   void stop_health() { health_.reset(); }
   void save();
   void throw_away_data();
-  void finish_removal(RemoveOptions options, const Done& done, unsigned attempt);
-  void answer_stop();
+  void finish_removal(RemoveOptions options, const Done& done, const std::string& text,
+                      unsigned attempt);
+  void answer_stop(const std::string& text = {});
+  [[nodiscard]] bool wants_restart_for_health() const {
+    return spec_.restart_unhealthy && state_.health == planner::Health::Unhealthy;
+  }
 
   Host& host_;
   planner::Container spec_;
   planner::ActualContainer state_;
   executor::Launched launched_;
   base::Fd out_, err_, stdin_;  // FIFOs, read and write; a tty: out_ is the pty's master
-  Done launch_done_;
+  Done launch_done_, hooks_done_;
   std::vector<Done> stop_done_;
   std::unique_ptr<HealthMonitor> health_;
+  std::unique_ptr<HookRunner> hooks_;  // of either kind
+  bool ending_ = false;                // asked to end: by a stop or because it is unhealthy
+  bool was_healthy_ = false;           // since it was launched
+  std::string killed_text_;            // "killed after 10s" when the grace was used up
   Loop::Id status_watch_ = 0, pid_watch_ = 0, kill_timer_ = 0, restart_timer_ = 0, exit_timer_ = 0,
-           start_timer_ = 0;
-  unsigned recent_restarts_ = 0, exit_attempts_ = 0;
+           start_timer_ = 0, health_timer_ = 0;
+  unsigned exit_attempts_ = 0;
   base::Duration started_mono_{0};
 };
 

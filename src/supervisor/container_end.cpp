@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <sys/epoll.h>
 
+#include <utility>
+
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/sys.hpp"
@@ -14,6 +16,17 @@ namespace supervisor {
 
 using planner::ContainerStatus;
 using Clock = std::chrono::system_clock;
+
+namespace {
+
+std::string end_text(const planner::ExitState& exit) {
+  if (!exit.known) return "ended, nobody saw how";
+  if (exit.oom_killed) return base::cat("was killed: out of memory (", exit.code, ")");
+  if (exit.signal != 0) return base::cat("was killed by signal ", exit.signal);
+  return base::cat("exited with ", exit.code);
+}
+
+}  // namespace
 
 void Container::watch_process() {
   pid_watch_ = host_.loop.watch(launched_.pidfd.get(), EPOLLIN, [this](std::uint32_t) {
@@ -55,6 +68,8 @@ void Container::ended(const planner::ExitState& exit) {
     *id = 0;
   }
   stop_health();
+  hooks_.reset();
+  ending_ = false;
   state_.exit = exit;
   try {
     state_.exit.oom_killed =
@@ -65,20 +80,27 @@ void Container::ended(const planner::ExitState& exit) {
     base::log::warn(base::cat(spec_.name, ": ", error.what()));
   }
   const base::ProcessId process = state_.process;
+  const bool unhealthy = wants_restart_for_health();
   state_.status = ContainerStatus::Exited;
   state_.health = planner::Health::None;
   state_.process = {};
   launched_ = {};
   const base::Duration ran = base::sys::monotonic_now() - started_mono_;
-  if (ran >= std::chrono::seconds(10)) recent_restarts_ = 0;
+  // One that was ended for its health has started well when it was healthy, however long it ran.
+  if (unhealthy ? was_healthy_ : planner::ran_long_enough(spec_.restart, ran)) {
+    state_.recent_restarts = 0;
+  }
   const bool stopping = !stop_done_.empty();
   const auto delay =
       stopping ? std::nullopt
-               : planner::restart_delay(
-                     spec_.restart, {state_.exit, ran, recent_restarts_, state_.stopped_by_user});
+               : planner::restart_delay(spec_.restart, {.exit = state_.exit,
+                                                        .ran = base::Duration{0},
+                                                        .restarts = state_.recent_restarts,
+                                                        .stopped_by_user = state_.stopped_by_user,
+                                                        .unhealthy = unhealthy});
   if (delay) {
     state_.status = ContainerStatus::Restarting;
-    ++recent_restarts_;
+    ++state_.recent_restarts;
     ++state_.restarts;
     restart_timer_ = host_.loop.after(*delay, [this] {
       restart_timer_ = 0;
@@ -91,15 +113,19 @@ void Container::ended(const planner::ExitState& exit) {
     host_.logs.detach(spec_.name);
     out_.reset();
   }
-  base::log::info(base::cat(spec_.name, ": exited with ", state_.exit.code));
-  answer_stop();
+  base::log::info(base::cat(spec_.name, ": ", end_text(state_.exit)));
+  if (const Done interrupted = std::exchange(hooks_done_, nullptr)) {
+    interrupted(
+        {false, base::cat(end_text(state_.exit), " before its post_start hooks had run"), {}});
+  }
+  answer_stop(std::exchange(killed_text_, {}));
   host_.changed(spec_.name);
 }
 
-void Container::answer_stop() {
+void Container::answer_stop(const std::string& text) {
   std::vector<Done> waiting = std::move(stop_done_);
   stop_done_.clear();
-  for (const Done& done : waiting) done({});
+  for (const Done& done : waiting) done({true, text, {}});
 }
 
 void Container::stop(std::optional<base::Duration> grace, Done done) {
@@ -126,26 +152,57 @@ void Container::stop(std::optional<base::Duration> grace, Done done) {
   }
   save();
   stop_done_.push_back(std::move(done));
-  const base::Duration limit = grace.value_or(spec_.stop_grace_period);
-  const auto kill = [this] {
-    kill_timer_ = 0;
-    try {
-      executor::kill_cgroup(host_.paths.container_cgroup(spec_.name));
-      base::send_signal(launched_.pidfd, SIGKILL);
-    } catch (const base::Error& error) {
-      base::log::warn(base::cat(spec_.name, ": ", error.what()));
-    }
-  };
+  begin_end(grace.value_or(spec_.stop_grace_period));
+}
+
+// Asked again, it takes the new grace.
+void Container::begin_end(base::Duration grace) {
   if (state_.status == ContainerStatus::Paused) {
     executor::freeze_cgroup(host_.paths.container_cgroup(spec_.name), false);
   }
-  if (limit.count() == 0) {
-    kill();
+  host_.loop.remove(kill_timer_);
+  kill_timer_ = 0;
+  if (grace.count() == 0) {
+    kill_all();
     return;
   }
+  kill_timer_ = host_.loop.after(grace, [this, grace] {
+    kill_timer_ = 0;
+    killed_text_ = base::cat("killed after ", base::human_duration(grace));
+    base::log::warn(base::cat(spec_.name, ": used up its grace period of ",
+                              base::human_duration(grace), ": killed"));
+    kill_all();
+  });
+  if (std::exchange(ending_, true) || spec_.pre_stop.empty()) {
+    send_stop_signal();
+    return;
+  }
+  // Within the grace. One that fails does not keep the container from being stopped.
+  hooks_ = std::make_unique<HookRunner>(
+      host_.loop,
+      HookRunner::Request{spec_, host_.paths, state_.process, "pre_stop", spec_.pre_stop, grace},
+      [this](const HookRunner::Failure& failure) {
+        const auto ended_ones = std::move(hooks_);
+        if (!failure.text.empty()) {
+          base::log::warn(base::cat(spec_.name, ": ", failure.text,
+                                    failure.output.empty() ? "" : ": ", failure.output));
+        }
+        send_stop_signal();
+      });
+}
+
+void Container::send_stop_signal() {
   base::send_signal(launched_.pidfd, spec_.stop_signal);
-  host_.loop.remove(kill_timer_);
-  kill_timer_ = host_.loop.after(limit, kill);
+}
+
+void Container::kill_all() {
+  hooks_.reset();
+  try {
+    executor::kill_cgroup(host_.paths.container_cgroup(spec_.name));
+    base::send_signal(launched_.pidfd, SIGKILL);
+  } catch (const base::Error& error) {
+    base::log::warn(base::cat(spec_.name, ": ", error.what()));
+  }
 }
 
 void Container::signal(int number, Done done) {

@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "base/log.hpp"
 #include "base/sys.hpp"
 #include "executor/cgroup.hpp"
 #include "executor/devices.hpp"
@@ -25,6 +26,8 @@ using Clock = std::chrono::system_clock;
 namespace {
 
 constexpr int kPipeSize = 1 << 20;
+// The specification names none; a hook that hangs must not hold a plan for ever.
+constexpr base::Duration kPostStartDeadline = std::chrono::minutes(10);
 
 // A FIFO opened for reading and writing: whoever has it keeps it alive, and a container that has it
 // so as its stdout never meets a pipe without a reader, even with supervisor and keeper both dead.
@@ -49,7 +52,7 @@ void Container::make_files() {
   throw_away_data();
   state_.created_at = Clock::now();
   state_.restarts = 0;
-  recent_restarts_ = 0;
+  state_.recent_restarts = 0;
   executor::make_container_dirs(spec_, host_.paths);
   executor::write_etc(spec_, host_.paths, {});
   base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
@@ -92,7 +95,7 @@ void Container::start(Done done) {
   }
   host_.loop.remove(restart_timer_);
   restart_timer_ = 0;
-  recent_restarts_ = 0;
+  state_.recent_restarts = 0;
   try {
     executor::make_container_dirs(spec_, host_.paths);
     executor::write_etc(spec_, host_.paths, {});
@@ -146,7 +149,10 @@ void Container::begin_launch(Done done) {
   state_.stopped_by_user = false;
   state_.health = spec_.healthcheck ? planner::Health::Starting : planner::Health::None;
   state_.health_failures = 0;
+  state_.health_output.clear();
+  state_.hooks_pending = !spec_.post_start.empty();
   state_.status = ContainerStatus::Created;
+  was_healthy_ = false;
   try {
     // A new group each time: the kernel kills what is cloned into one that was ever killed by
     // cgroup.kill (seen on 6.18), and counters such as out-of-memory kills belong to one run.
@@ -225,8 +231,33 @@ void Container::on_status() {
   save();
   watch_process();
   start_health();
-  if (done) done({});
+  if (state_.hooks_pending) {
+    run_post_start(std::move(done));
+  } else if (done) {
+    done({});
+  }
   host_.changed(spec_.name);
+}
+
+// As docker compose has it: the start has failed when a hook has, and the container runs on. Begun
+// again by the next supervisor when this one dies meanwhile.
+void Container::run_post_start(Done done) {
+  hooks_done_ = std::move(done);
+  hooks_ = std::make_unique<HookRunner>(
+      host_.loop,
+      HookRunner::Request{spec_, host_.paths, state_.process, "post_start", spec_.post_start,
+                          kPostStartDeadline},
+      [this](const HookRunner::Failure& failure) {
+        const auto ended_ones = std::move(hooks_);
+        const Done answer = std::move(hooks_done_);
+        hooks_done_ = nullptr;
+        state_.hooks_pending = false;
+        state_.error = failure.text;
+        save();
+        if (!failure.text.empty()) base::log::warn(base::cat(spec_.name, ": ", failure.text));
+        if (answer) answer({failure.text.empty(), failure.text, failure.output});
+        host_.changed(spec_.name);
+      });
 }
 
 }  // namespace supervisor

@@ -26,26 +26,28 @@ void Container::throw_away_data() {
 }
 
 void Container::remove(RemoveOptions options, Done done) {
-  stop(options.grace, [this, options, done = std::move(done)](const executor::StepResult&) {
+  stop(options.grace, [this, options, done = std::move(done)](const executor::StepResult& stopped) {
     stop_health();
     host_.logs.detach(spec_.name);
     host_.keeper.drop(spec_.name);
     out_.reset();
     err_.reset();
     stdin_.reset();
-    finish_removal(options, done, 0);
+    finish_removal(options, done, stopped.text, 0);
   });
 }
 
-void Container::finish_removal(RemoveOptions options, const Done& done, unsigned attempt) {
+void Container::finish_removal(RemoveOptions options, const Done& done, const std::string& text,
+                               unsigned attempt) {
   try {
     // The last process may still be on its way out: try again in a moment rather than wait here.
     executor::remove_cgroup(host_.paths.container_cgroup(spec_.name), base::Duration{0});
   } catch (const base::Error& error) {
     if (attempt < 500) {
       const base::Duration pause = std::chrono::milliseconds(attempt < 20 ? 1 : 10);
-      exit_timer_ = host_.loop.after(
-          pause, [this, options, done, attempt] { finish_removal(options, done, attempt + 1); });
+      exit_timer_ = host_.loop.after(pause, [this, options, done, text, attempt] {
+        finish_removal(options, done, text, attempt + 1);
+      });
       return;
     }
     done(failed_step(error));
@@ -60,7 +62,7 @@ void Container::finish_removal(RemoveOptions options, const Done& done, unsigned
       netfab::remove_netns(host_.paths.netns(spec_.name));
       executor::remove_container_dirs(spec_.name, host_.paths);
     }
-    done({});
+    done({true, text, {}});
   } catch (const base::Error& error) {
     done(failed_step(error));
   }

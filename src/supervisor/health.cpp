@@ -1,24 +1,14 @@
 #include "supervisor/health.hpp"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/epoll.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 
-#include "base/error.hpp"
 #include "base/sys.hpp"
-#include "executor/enter.hpp"
 
 namespace supervisor {
 
 namespace {
 
 constexpr base::Duration kFirstEarly = std::chrono::milliseconds(50);
-constexpr std::size_t kOutputLimit = 4096;
 
 // The first check that counts: after one interval, as docker does it.
 base::Duration regular_start(const spec::Healthcheck& check) {
@@ -74,13 +64,6 @@ HealthMonitor::HealthMonitor(Loop& loop, const base::ProjectPaths& paths,
 
 HealthMonitor::~HealthMonitor() {
   loop_.remove(timer_);
-  loop_.remove(deadline_);
-  loop_.remove(watch_);
-  loop_.remove(output_watch_);
-  if (running_.pid > 0) {
-    base::send_signal(running_.pidfd, SIGKILL);
-    ::waitpid(running_.pid, nullptr, 0);
-  }
 }
 
 void HealthMonitor::schedule() {
@@ -92,87 +75,27 @@ void HealthMonitor::schedule() {
 void HealthMonitor::begin() {
   timer_ = 0;
   ++checks_;
-  text_.clear();
-  try {
-    auto [reader, writer] = base::sys::pipe(0);
-    ::fcntl(reader.get(), F_SETFL, O_NONBLOCK);
-    running_ = executor::enter({.container = container_,
-                                .paths = paths_,
-                                .target = target_,
-                                .argv = check_argv(*container_.healthcheck),
-                                .environment = {},
-                                .working_dir = {},
-                                .user = {},
-                                .privileged = false,
-                                .stdin_fd = -1,
-                                .stdout_fd = writer.get(),
-                                .stderr_fd = writer.get(),
-                                .tty = false});
-    output_ = std::move(reader);
-  } catch (const base::Error& error) {
-    text_ = error.what();
-    running_ = {};
-    finish(false);
-    return;
-  }
-  output_watch_ = loop_.watch(output_.get(), EPOLLIN, [this](std::uint32_t) { read_output(); });
-  watch_ = loop_.watch(running_.pidfd.get(), EPOLLIN, [this](std::uint32_t) { finish(false); });
-  deadline_ = loop_.after(container_.healthcheck->timeout, [this] {
-    deadline_ = 0;
-    base::send_signal(running_.pidfd, SIGKILL);
-    finish(true);
-  });
+  planner::HookSpec test;
+  test.command = check_argv(*container_.healthcheck);
+  running_ = std::make_unique<InsideProgram>(
+      loop_,
+      InsideRequest{container_, paths_, target_, std::move(test), container_.healthcheck->timeout},
+      [this](const InsideResult& result) { finish(result); });
 }
 
-void HealthMonitor::read_output() {
-  std::array<char, 4096> piece{};
-  while (true) {
-    const ssize_t n = ::read(output_.get(), piece.data(), piece.size());
-    if (n <= 0) {
-      // End of file would wake us for ever.
-      if (n == 0) {
-        loop_.remove(output_watch_);
-        output_watch_ = 0;
-      }
-      return;
-    }
-    const std::size_t room = kOutputLimit - std::min(kOutputLimit, text_.size());
-    text_.append(piece.data(), std::min(room, static_cast<std::size_t>(n)));
-  }
-}
-
-void HealthMonitor::finish(bool timed_out) {
-  bool passed = false;
-  loop_.remove(watch_);
-  loop_.remove(deadline_);
-  watch_ = deadline_ = 0;
-  if (running_.pid > 0) {
-    read_output();
-    int status = 0;
-    ::waitpid(running_.pid, &status, 0);
-    passed = !timed_out && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (!passed) {
-      if (const auto failure = executor::launch_outcome(running_)) text_ = failure->text;
-    }
-    if (timed_out) {
-      text_ = base::cat("health check did not end within ",
-                        base::human_duration(container_.healthcheck->timeout));
-    }
-  }
-  loop_.remove(output_watch_);
-  output_watch_ = 0;
-  output_.reset();
-  running_ = {};
+void HealthMonitor::finish(const InsideResult& result) {
   const base::Duration since = base::sys::monotonic_now() - started_;
   const HealthState before = state_;
   state_ = after_check(*container_.healthcheck, state_,
-                       {.passed = passed,
+                       {.passed = result.ok,
                         .since_start = since,
                         .early = since < regular_start(*container_.healthcheck)});
   schedule();
-  if (state_.health != before.health || state_.failures != before.failures) {
-    on_change_(state_, text_);  // may destroy us: last
-  }
+  if (state_.health == before.health && state_.failures == before.failures) return;
+  std::string text = result.output;
+  if (result.timed_out) text = base::cat("health check ", result.ending);
+  if (!result.ok && text.empty()) text = result.ending;
+  on_change_(state_, text);  // may destroy us: last
 }
 
 }  // namespace supervisor

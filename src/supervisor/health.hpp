@@ -5,13 +5,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/paths.hpp"
 #include "base/process.hpp"
-#include "executor/launch.hpp"
 #include "planner/actual.hpp"
 #include "planner/desired.hpp"
+#include "supervisor/inside.hpp"
 #include "supervisor/loop.hpp"
 
 namespace supervisor {
@@ -46,8 +47,7 @@ class HealthMonitor {
  private:
   void schedule();
   void begin();
-  void read_output();
-  void finish(bool timed_out);
+  void finish(const InsideResult& result);
 
   Loop& loop_;
   base::ProjectPaths paths_;
@@ -57,10 +57,8 @@ class HealthMonitor {
   HealthState state_;
   OnChange on_change_;
   unsigned checks_ = 0;
-  Loop::Id timer_ = 0, deadline_ = 0, watch_ = 0, output_watch_ = 0;
-  executor::Launched running_;
-  base::Fd output_;
-  std::string text_;
+  Loop::Id timer_ = 0;
+  std::unique_ptr<InsideProgram> running_;
 };
 
 }  // namespace supervisor

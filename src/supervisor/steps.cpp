@@ -46,6 +46,15 @@ bool removes_network(const planner::Plan& plan, const std::string& network) {
   });
 }
 
+// What was done, and what there is to say about how: who used up its grace is named.
+std::function<void(executor::StepResult)> telling(const char* word,
+                                                  std::function<void(executor::StepResult)> done) {
+  return [word, done = std::move(done)](executor::StepResult result) {
+    if (result.ok && !result.text.empty()) result.text = base::cat(word, ", ", result.text);
+    done(std::move(result));
+  };
+}
+
 }  // namespace
 
 void Supervisor::begin(const planner::Step& step, Done done) {
@@ -267,7 +276,7 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
   switch (step.action) {
     case Action::Stop:
       if (existing == containers_.end()) break;
-      existing->second->stop(current_->stop_timeout, std::move(done));
+      existing->second->stop(current_->stop_timeout, telling("Stopped", std::move(done)));
       return;
     case Action::Remove: {
       if (dns_attached_.erase(name) > 0) keeper_.drop(dns_key(name));
@@ -282,7 +291,7 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
         break;
       }
       existing->second->remove({.grace = current_->stop_timeout, .keep_network = false},
-                               std::move(done));
+                               telling("Removed", std::move(done)));
       return;
     }
     case Action::Restart:

@@ -244,7 +244,7 @@ TEST(Readiness, Table) {
   EXPECT_EQ(judge(restarted, &ended), Readiness::Pending) << "about to be started again";
   EXPECT_EQ(judge(restarted, &done), Readiness::Ready);
   ActualContainer given_up = ended;
-  given_up.restarts = 2;
+  given_up.recent_restarts = 2;
   EXPECT_EQ(judge(restarted, &given_up), Readiness::Failed);
   EXPECT_EQ(cli::judge_ready(plain, &up, after(up, cli::kSettle)).readiness, Readiness::Ready);
   EXPECT_EQ(cli::judge_ready(plain, &up, after(up, milliseconds(-9))).readiness, Readiness::Ready);

@@ -36,6 +36,15 @@ TEST(Restart, Table) {
       {"on-failure, nobody saw", {RestartMode::OnFailure, 0}, {unknown, 1s, 0, false}, 100ms},
       {"on-failure used up", {RestartMode::OnFailure, 2}, {bad, 1s, 2, false}, {}},
       {"on-failure one left", {RestartMode::OnFailure, 2}, {bad, 1s, 1, false}, 200ms},
+      {"a delay of its own", {RestartMode::Always, 0, 7s, {}}, {bad, 1s, 9, false}, 7s},
+      {"no delay at all", {RestartMode::Always, 0, 0s, {}}, {bad, 1s, 9, false}, 0s},
+      {"any, used up", {RestartMode::Always, 2, 1s, {}}, {good, 1s, 2, false}, {}},
+      {"inside its window", {RestartMode::OnFailure, 2, {}, 30s}, {bad, 29s, 2, false}, {}},
+      {"past its window", {RestartMode::OnFailure, 2, {}, 30s}, {bad, 30s, 2, false}, 100ms},
+      {"no window is docker's", {RestartMode::OnFailure, 2, {}, 0s}, {bad, 9s, 2, false}, {}},
+      {"unhealthy, with no policy", {RestartMode::No}, {bad, 1s, 1, false, true}, 200ms},
+      {"unhealthy, ended well", {RestartMode::OnFailure}, {good, 1s, 0, false, true}, 100ms},
+      {"unhealthy and stopped", {RestartMode::No}, {bad, 1s, 0, true, true}, {}},
   };
   for (const RestartCase& test : cases) {
     EXPECT_EQ(planner::restart_delay(test.policy, test.facts), test.delay) << test.what;
@@ -53,7 +62,7 @@ ActualContainer with_end(ContainerStatus status, const ExitState& exit, unsigned
   ActualContainer out;
   out.status = status;
   out.exit = exit;
-  out.restarts = restarts;
+  out.recent_restarts = restarts;
   return out;
 }
 

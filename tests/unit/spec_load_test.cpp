@@ -162,12 +162,12 @@ TEST_F(Load, MergesSeveralFiles) {
   write("one.yaml",
         "services:\n  web:\n    image: a\n    command: run one\n    ports: [\"80:80\", \"81:81\"]\n"
         "    environment: [A=1, B=1]\n    volumes: [\"/x:/t\"]\n    cap_add: [NET_RAW]\n"
-        "    dns: [1.1.1.1]\n    logging: {driver: x, options: {k: v}}\n    tty: true\n");
+        "    dns: [1.1.1.1]\n    logging: {driver: json-file, options: {tag: v}}\n    tty: true\n");
   write("two.yaml",
         "services:\n  web:\n    image: b\n    command: [run, two]\n    ports: [\"80:80\", "
         "\"82:82\"]\n"
         "    environment: {B: 2, C: 3}\n    volumes: [\"/y:/t\"]\n    cap_add: [NET_RAW, CHOWN]\n"
-        "    dns: !override [8.8.8.8]\n    logging: {driver: y}\n    tty: !reset null\n"
+        "    dns: !override [8.8.8.8]\n    logging: {driver: journald}\n    tty: !reset null\n"
         "  more: {image: c}\n");
   options_.files = {"one.yaml", "two.yaml"};
   const Stack stack = load(options_).stack;
