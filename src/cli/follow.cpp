@@ -44,6 +44,12 @@ LogFollower::LogFollower(base::ProjectPaths paths, Options options)
       printer_(options_.format),
       inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
 
+// A foreground `up` is about what it brought up, not about what somebody `run`s meanwhile.
+bool LogFollower::shows(const ActualContainer& container) const {
+  return is_selected(options_.services, container.service) &&
+         !(container.oneoff && options_.announce_exits);
+}
+
 void LogFollower::watch(const std::string& path) {
   if (!inotify_) return;
   ::inotify_add_watch(inotify_.get(), path.c_str(),
@@ -67,7 +73,7 @@ void LogFollower::open(const ActualContainer& container, std::optional<std::size
 
 void LogFollower::refresh(const ActualState& actual, std::optional<std::size_t> tail) {
   for (const ActualContainer& each : actual.containers) {
-    if (!is_selected(options_.services, each.service)) continue;
+    if (!shows(each)) continue;
     const auto [at, fresh] = created_.emplace(each.name, each.created_at);
     if (fresh) {
       open(each, tail);
@@ -124,14 +130,14 @@ void LogFollower::wait(Signals* signals) {
 
 bool LogFollower::all_ended(const ActualState& actual) const {
   for (const ActualContainer& each : actual.containers) {
-    if (is_selected(options_.services, each.service) && is_active(each)) return false;
+    if (shows(each) && is_active(each)) return false;
   }
   return true;
 }
 
 void LogFollower::announce(const ActualState& actual) {
   for (const ActualContainer& each : actual.containers) {
-    if (!is_selected(options_.services, each.service)) continue;
+    if (!shows(each)) continue;
     if (each.status == ContainerStatus::Running) {
       running_.insert(each.name);
     } else if (running_.erase(each.name) > 0 || each.status == ContainerStatus::Restarting) {

@@ -49,6 +49,7 @@ class LogFollower {
     bool accept_partial = false;
   };
   void open(const planner::ActualContainer& container, std::optional<std::size_t> tail);
+  [[nodiscard]] bool shows(const planner::ActualContainer& container) const;
   void watch(const std::string& path);
   void wait(Signals* signals);
   void announce(const planner::ActualState& actual);

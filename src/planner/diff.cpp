@@ -39,7 +39,9 @@ class Differ {
     for (const Container& container : plan_.desired.containers) {
       const bool left = std::find(options_.leave.begin(), options_.leave.end(), container.name) !=
                         options_.leave.end();
-      if (selected_.count(container.service) != 0 && !left) diff_container(container);
+      const bool chosen = container.oneoff ? container.name == options_.oneoff
+                                           : selected_.count(container.service) != 0;
+      if (chosen && !left) diff_container(container);
     }
     drop_networks();
     return std::move(plan_);
@@ -59,7 +61,8 @@ class Differ {
   void select() {
     std::vector<std::string> nodes = desired_.services;
     for (const Container& container : desired_.containers) nodes.push_back(container.service);
-    if (options_.services.empty()) {
+    const Container* oneoff = desired_.container(options_.oneoff);
+    if (options_.services.empty() && oneoff == nullptr) {
       selected_.insert(nodes.begin(), nodes.end());
       plan_.desired = desired_;
       return;
@@ -75,14 +78,16 @@ class Differ {
         graph.add_edge(container.service, owner->service);
       }
     }
-    const std::vector<std::string> wanted =
-        options_.no_deps ? options_.services : graph.closure(options_.services);
+    std::vector<std::string> wanted = options_.services;
+    if (oneoff != nullptr) wanted = options_.no_deps ? wanted : dependencies_of(*oneoff);
+    if (!options_.no_deps && !wanted.empty()) wanted = graph.closure(wanted);
     selected_.insert(wanted.begin(), wanted.end());
 
     DesiredState& intent = plan_.desired;
     intent = desired_;
     const auto unwanted = [&](const Container& container) {
-      return selected_.count(container.service) == 0 && found_.count(container.name) == 0;
+      return selected_.count(container.service) == 0 && found_.count(container.name) == 0 &&
+             container.name != options_.oneoff;
     };
     intent.containers.erase(
         std::remove_if(intent.containers.begin(), intent.containers.end(), unwanted),
@@ -103,6 +108,19 @@ class Differ {
         std::remove_if(intent.volumes.begin(), intent.volumes.end(),
                        [&](const Volume& volume) { return volumes.count(volume.name) == 0; }),
         intent.volumes.end());
+  }
+
+  std::vector<std::string> dependencies_of(const Container& container) const {
+    std::vector<std::string> out;
+    for (const DependencySpec& dependency : container.depends_on) {
+      if (const Container* other = desired_.container(dependency.container)) {
+        out.push_back(other->service);
+      }
+    }
+    if (const Container* owner = desired_.container(container.network_container)) {
+      out.push_back(owner->service);
+    }
+    return out;
   }
 
   void diff_networks() {
@@ -170,7 +188,12 @@ class Differ {
     for (const ActualContainer& container : actual_.containers) {
       if (desired_.container(container.name) != nullptr) continue;
       std::string why;
-      if (services.count(container.service) == 0) {
+      if (container.oneoff) {
+        // As docker compose has it, one that has ended goes with the orphans.
+        const bool ended = container.status == ContainerStatus::Exited;
+        if (!ended || !options_.remove_orphans) continue;
+        why = "a `run` that has ended";
+      } else if (services.count(container.service) == 0) {
         if (!options_.remove_orphans) {
           plan_.orphans.push_back(container.name);
           continue;
@@ -180,8 +203,9 @@ class Differ {
         continue;
       } else {
         const auto wanted = static_cast<unsigned>(std::count_if(
-            desired_.containers.begin(), desired_.containers.end(),
-            [&](const Container& other) { return other.service == container.service; }));
+            desired_.containers.begin(), desired_.containers.end(), [&](const Container& other) {
+              return other.service == container.service && !other.oneoff;
+            }));
         why = container.index > wanted
                   ? cat("service ", container.service, " has ", wanted,
                         wanted == 1 ? " replica now" : " replicas now")
@@ -207,7 +231,8 @@ class Differ {
   // A run that died between network and container leaves a namespace and no container; when the
   // service has gone from the file since, only the recorded intent knows of it.
   void remove_leftovers() {
-    if (options_.recorded == nullptr || !options_.services.empty()) return;
+    const bool some = !options_.services.empty() || !options_.oneoff.empty();
+    if (options_.recorded == nullptr || some) return;
     for (const Container& container : options_.recorded->containers) {
       if (desired_.container(container.name) != nullptr || found_.count(container.name) != 0)
         continue;
@@ -255,7 +280,11 @@ class Differ {
   Decision decide(const Container& container, const ActualContainer* found,
                   const std::vector<Change>& changes) const {
     const Action make = options_.no_start ? Action::Prepare : Action::Create;
-    if (found == nullptr) return {true, make, {{"not there", {}, {}, {}}}};
+    if (found == nullptr) {
+      return {true, make, {{container.oneoff ? "a run was asked for" : "not there", {}, {}, {}}}};
+    }
+    // A command is run once, however often its plan has to be made.
+    if (container.oneoff && found->status != ContainerStatus::Created) return {};
     std::vector<Reason> in_place;
     std::vector<Reason> replacing;
     if (options_.force_recreate && is_named(container.service)) {
@@ -449,8 +478,8 @@ class Differ {
 
   // Networks of the last intent that nothing wants any more: after everything that was on them.
   void drop_networks() {
-    if (options_.recorded == nullptr || !options_.services.empty() || !plan_.orphans.empty())
-      return;
+    const bool some = !options_.services.empty() || !options_.oneoff.empty();
+    if (options_.recorded == nullptr || some || !plan_.orphans.empty()) return;
     for (const Network& network : options_.recorded->networks) {
       if (network.external || plan_.desired.network(network.name) != nullptr) continue;
       const bool there = std::any_of(

@@ -16,6 +16,7 @@ namespace supervisor {
 
 struct ApplyOptions {
   std::optional<base::Duration> stop_timeout;  // -t: instead of each container's grace period
+  int stdin_pipe = -1;  // of the one-off in the plan: the reading end of a pipe of ours
 };
 
 struct ApplyResult {

@@ -17,6 +17,7 @@
 #include "image/rootfs.hpp"
 #include "netfab/netns.hpp"
 #include "supervisor/container_parts.hpp"
+#include "supervisor/run_owner.hpp"
 
 namespace supervisor {
 
@@ -63,6 +64,7 @@ void Container::prepare(Done done) {
     make_files();
     state_.stopped_by_user = true;  // `reconcile` leaves it so
     executor::write_state(host_.paths, state_);
+    tell("create");
     done({});
   } catch (const base::Error& error) {
     done(failed_step(error));
@@ -76,6 +78,7 @@ void Container::create(Done done) {
     done(failed_step(error));
     return;
   }
+  tell("create");
   begin_launch(std::move(done));
 }
 
@@ -136,7 +139,34 @@ std::vector<int> Container::held() const {
   return out;
 }
 
+// What a `run` prints is its command's to show, as it is and not by lines, while that lives.
+bool Container::find_owner() {
+  if (!spec_.oneoff || owner_) return owner_.valid();
+  owner_ = watch_owner(host_.paths, spec_.name);
+  if (!owner_) return false;
+  owner_watch_ = host_.loop.watch(owner_.get(), EPOLLIN | EPOLLRDHUP,
+                                  [this](std::uint32_t) { on_owner_gone(); });
+  return true;
+}
+
+void Container::on_owner_gone() {
+  host_.loop.remove(owner_watch_);
+  owner_watch_ = 0;
+  owner_.reset();
+  try {
+    if (out_) attach_logs();
+  } catch (const base::Error& error) {
+    base::log::warn(base::cat(spec_.name, ": ", error.what()));
+  }
+  if (!active() && spec_.tty) {
+    host_.logs.detach(spec_.name);
+    out_.reset();
+  }
+  host_.changed(spec_.name);
+}
+
 void Container::attach_logs() {
+  if (find_owner()) return;
   base::Fd out = spec_.tty ? base::sys::dup(out_.get()) : reader_of(out_);
   base::Fd err = spec_.tty ? base::Fd{} : reader_of(err_);
   host_.logs.attach(spec_.name, std::move(out), std::move(err), host_.paths.log_dir(spec_.name),
@@ -180,7 +210,7 @@ void Container::begin_launch(Done done) {
       slave = base::Fd(::ioctl(out_.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
       if (!slave) base::throw_errno("open", "a pty's slave");
     }
-    const int in = spec_.tty ? slave.get() : stdin_.get();
+    const int in = spec_.tty ? slave.get() : given_stdin_ ? given_stdin_.get() : stdin_.get();
     launched_ = executor::launch({.container = spec_,
                                   .rootfs = rootfs,
                                   .paths = host_.paths,
@@ -189,6 +219,7 @@ void Container::begin_launch(Done done) {
                                   .stdout_fd = spec_.tty ? slave.get() : out_.get(),
                                   .stderr_fd = spec_.tty ? slave.get() : err_.get(),
                                   .clone_parent = true});
+    given_stdin_.reset();
     hold_streams();
     attach_logs();
     state_.process = base::identify(launched_.pid).value_or(base::ProcessId{launched_.pid, 0});
@@ -229,6 +260,7 @@ void Container::on_status() {
   state_.started_at = Clock::now();
   started_mono_ = base::sys::monotonic_now();
   save();
+  tell("start");
   watch_process();
   start_health();
   if (state_.hooks_pending) {

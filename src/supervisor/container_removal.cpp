@@ -53,6 +53,7 @@ void Container::finish_removal(RemoveOptions options, const Done& done, const st
     done(failed_step(error));
     return;
   }
+  tell("destroy");
   try {
     throw_away_data();
     if (options.keep_network) {
