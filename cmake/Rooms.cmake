@@ -14,6 +14,9 @@ if(STACK_SANITIZE)
     -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   target_link_options(stack_options INTERFACE -fsanitize=${STACK_SANITIZE})
 endif()
+if(STACK_CRASH_POINTS)
+  target_compile_definitions(stack_options INTERFACE STACK_CRASH_POINTS)
+endif()
 target_compile_definitions(stack_options INTERFACE
   STACK_VERSION="${PROJECT_VERSION}" STACK_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/sys.hpp"
 #include "base/text.hpp"
@@ -44,6 +45,7 @@ std::vector<std::string> names_in(int dir_fd, const std::string& path) {
 void empty_dir(int dir, const std::string& path, dev_t device) {
   for (const std::string& name : names_in(sys::dup(dir).release(), path)) {
     const std::string child = cat(path, "/", name);
+    CRASH_POINT("remove-tree/entry");
     if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) continue;
     if (errno != EISDIR && errno != EPERM) throw_errno("unlink", child);
     Fd sub(::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -100,11 +102,15 @@ void write_atomic(const std::string& path, std::string_view content, WriteOption
   static std::atomic<unsigned> counter{0};
   const std::string temporary = cat(path, ".tmp.", ::getpid(), ".", counter++);
   try {
+    CRASH_POINT("write/", base_name(path), "/before");
     const Fd fd = sys::open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, options.mode);
+    CRASH_POINT("write/", base_name(path), "/made");
     if (::fchmod(fd.get(), options.mode) != 0) throw_errno("chmod", temporary);
     sys::write_all(fd.get(), content, path);
     if (options.durable && ::fsync(fd.get()) != 0) throw_errno("fsync", path);
+    CRASH_POINT("write/", base_name(path), "/written");
     if (::rename(temporary.c_str(), path.c_str()) != 0) throw_errno("rename", path);
+    CRASH_POINT("write/", base_name(path), "/renamed");
   } catch (...) {
     ::unlink(temporary.c_str());
     throw;
@@ -116,10 +122,12 @@ void write_atomic(const std::string& path, std::string_view content, WriteOption
 }
 
 void write_kernel(const std::string& path, std::string_view value) {
+  CRASH_POINT("kernel-file/", base_name(path), "/before");
   const Fd fd = sys::open(path, O_WRONLY);
   if (::write(fd.get(), value.data(), value.size()) < 0) {
     throw SysError(errno, cat("write \"", value, "\" to"), path);
   }
+  CRASH_POINT("kernel-file/", base_name(path), "/after");
 }
 
 bool exists(const std::string& path) {
@@ -144,9 +152,11 @@ std::vector<std::string> list_dir(const std::string& path) {
 }
 
 void remove_file(const std::string& path) {
+  CRASH_POINT("unlink/", base_name(path), "/before");
   if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
     throw_errno("unlink", path);
   }
+  CRASH_POINT("unlink/", base_name(path), "/after");
 }
 
 void remove_tree(const std::string& path) {
@@ -161,9 +171,12 @@ void remove_tree(const std::string& path) {
   }
   {
     const Fd dir = sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    CRASH_POINT("remove-tree/before");
     empty_dir(dir.get(), path, info.st_dev);
+    CRASH_POINT("remove-tree/emptied");
   }
   if (::rmdir(path.c_str()) != 0 && errno != ENOENT) throw_errno("rmdir", path);
+  CRASH_POINT("remove-tree/after");
 }
 
 void empty_folder(int dir, const std::string& path) {

@@ -7,11 +7,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 
 namespace base::sys {
@@ -88,7 +90,9 @@ std::string read_all(int fd, std::string_view object, std::size_t limit) {
 }
 
 void make_dir(const std::string& path, mode_t mode) {
+  CRASH_POINT("mkdir/before");
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) throw_errno("mkdir", path);
+  CRASH_POINT("mkdir/after");
 }
 
 void make_dirs(const std::string& path, mode_t mode) {
@@ -182,6 +186,12 @@ Received receive_with_fds(int socket, std::size_t limit) {
   }
   out.eof = n == 0 && out.fds.empty();
   return out;
+}
+
+void close_all_but(int fd) {
+  const auto kept = static_cast<unsigned>(fd);
+  if (kept > 3) (void)::close_range(3, kept - 1, 0);
+  (void)::close_range(kept + 1, ~0U, 0);
 }
 
 void raise_open_files() {

@@ -40,6 +40,8 @@ Duration monotonic_now();
 // Lets this process open as many files as its hard limit allows (man 2 getrlimit). Never throws:
 // with fewer, the open() that fails says so.
 void raise_open_files();
+// In a child that was forked and is not re-executed: all but the standard three and this one.
+void close_all_but(int fd);
 
 struct Received {
   bool got = false;

@@ -4,6 +4,8 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "cli/ensure_images.hpp"
+#include "executor/look.hpp"
 #include "executor/world.hpp"
 #include "netfab/ports.hpp"
 #include "supervisor/client.hpp"
@@ -133,7 +135,13 @@ Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
   Planned out;
   out.recorded = executor::recorded_intent(paths);
   const planner::DesiredState* recorded = out.recorded ? &*out.recorded : nullptr;
-  const planner::World world = executor::gather_world(loaded.stack, paths, recorded);
+  // An image that only a service nobody asked for has need not be here.
+  std::vector<std::string> wanted = options.services;
+  if (one_off != nullptr) wanted = {planner::one_off_key(one_off->service)};
+  const std::vector<std::string> services =
+      wanted.empty() || options.no_deps ? wanted : with_dependencies(loaded.stack, wanted);
+  const planner::World world = executor::gather_world(
+      {.stack = loaded.stack, .paths = paths, .recorded = recorded, .services = services});
   out.desired = one_off == nullptr
                     ? planner::desire(loaded.stack, world, executor::Names(paths))
                     : desire_beside(loaded.stack, world, executor::Names(paths), *one_off);
@@ -141,6 +149,7 @@ Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
   choose_host_ports(out.desired);
   out.actual = executor::observe(paths);
   if (recorded != nullptr) planner::keep_one_offs(out.desired, *recorded, out.actual);
+  executor::look_closer(out.actual, out.desired, paths);
   planner::DiffOptions with_record = options;
   with_record.recorded = recorded;
   if (recorded != nullptr) {

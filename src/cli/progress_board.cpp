@@ -82,6 +82,8 @@ Mark mark_of(Phase phase) {
 
 const char* kind_word(Kind kind) {
   switch (kind) {
+    case Kind::Supervisor:
+      return "Supervisor";
     case Kind::Network:
       return "Network";
     case Kind::Volume:

@@ -41,6 +41,11 @@ base::Fd container_ptmx(pid_t container) {
   return out;
 }
 
+void copy_window_size(int master) {
+  winsize size{};
+  if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) ::ioctl(master, TIOCSWINSZ, &size);
+}
+
 }  // namespace
 
 Pty open_pty(pid_t container) {
@@ -51,15 +56,11 @@ Pty open_pty(pid_t container) {
   if (::unlockpt(out.master.get()) != 0) base::throw_errno("unlockpt");
   out.slave.reset(::ioctl(out.master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
   if (!out.slave) base::throw_errno("open", "the pseudo terminal's other end");
+  copy_window_size(out.master.get());  // the program may ask for it first of all
   return out;
 }
 
 namespace {
-
-void copy_window_size(int master) {
-  winsize size{};
-  if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) ::ioctl(master, TIOCSWINSZ, &size);
-}
 
 // One piece of output to standard output; false when there is none (for now, or any more).
 bool show_output(int master) {

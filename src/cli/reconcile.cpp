@@ -11,6 +11,7 @@
 #include "cli/commands.hpp"
 #include "cli/errors.hpp"
 #include "cli/terminal.hpp"
+#include "executor/look.hpp"
 #include "executor/observe.hpp"
 
 namespace cli {
@@ -25,20 +26,6 @@ base::Fd deadline(unsigned seconds) {
   when.it_value.tv_sec = static_cast<time_t>(seconds);
   if (::timerfd_settime(timer.get(), 0, &when, nullptr) != 0) base::throw_errno("timerfd_settime");
   return timer;
-}
-
-bool has_ended(const planner::ActualContainer& container) {
-  return container.status == planner::ContainerStatus::Exited ||
-         container.status == planner::ContainerStatus::Created;
-}
-
-// One that lost keeper and supervisor gets a new pair that adopts its containers.
-bool give_supervisor(const planner::ActualState& actual, const base::ProjectPaths& paths) {
-  if (actual.supervisor_alive) return false;
-  const auto& all = actual.containers;
-  if (std::all_of(all.begin(), all.end(), has_ended)) return false;
-  supervisor::Client::start(paths);
-  return true;
 }
 
 std::string repair_line(const std::string& project, const planner::Step& step) {
@@ -57,22 +44,18 @@ int reconcile_one(const Context& context, const base::ProjectPaths& paths, unsig
   Progress progress({ProgressMode::Quiet, context.globals.ansi});
   const base::Fd end = deadline(seconds);
   planner::Plan plan;
-  bool adopted = false;
   const auto result =
       carry_out({context, paths, progress, {}, end.get(), [&]() -> std::optional<planner::Plan> {
                    const auto intent = executor::recorded_intent(paths);
                    if (!intent) return {};
-                   const planner::ActualState actual = executor::observe(paths);
+                   planner::ActualState actual = executor::observe(paths);
+                   executor::look_closer(actual, *intent, paths);
                    planner::Plan next = planner::plan_reconcile(*intent, actual);
-                   adopted = give_supervisor(actual, paths) || adopted;
                    if (next.empty()) return {};
                    plan = next;
                    return next;
                  }});
   std::string lines;
-  if (adopted) {
-    lines += base::cat(paths.project, ": supervisor started: nobody watched over the stack\n");
-  }
   for (const planner::Step& step : plan.steps) {
     if (is_among(progress.failures(), step) || is_among(progress.skipped(), step)) continue;
     if (result.ok || !result.stale) lines += repair_line(paths.project, step);

@@ -84,6 +84,9 @@ class ServiceRun {
     EnsureImages options;
     options.pull = args_.up.pull;
     options.quiet = args_.up.quiet_pull || progress_mode() == ProgressMode::Quiet;
+    const std::string key = planner::one_off_key(one_off_.service);
+    options.services = {key};
+    if (!args_.run.no_deps) options.services = with_dependencies(loaded_.stack, {key});
     ensure_images(context_, loaded_, options);
     return image::Store(context_.roots).lease();
   }

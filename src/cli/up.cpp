@@ -91,25 +91,13 @@ void show_unchanged(const Planned& planned, const std::vector<std::string>& mean
   }
 }
 
-// Containers that run without a supervisor (it and its keeper were killed) get one that adopts
-// them.
-void adopt_if_alone(const Planned& planned, const base::ProjectPaths& paths) {
-  if (planned.actual.supervisor_alive) return;
-  for (const planner::ActualContainer& each : planned.actual.containers) {
-    if (each.status == planner::ContainerStatus::Exited ||
-        each.status == planner::ContainerStatus::Created) {
-      continue;
-    }
-    supervisor::Client::start(paths);
-    return;
-  }
-}
-
 base::Fd hold_images(const Context& context, const spec::Loaded& loaded, const Arguments& args) {
   EnsureImages options;
   options.pull = args.up.pull;
   options.quiet = args.up.quiet_pull || context.globals.progress == ProgressMode::Quiet;
-  // Every service's: the plan of some looks at the networks and addresses of all.
+  options.services = args.up.no_deps || args.names.empty()
+                         ? args.names
+                         : with_dependencies(loaded.stack, args.names);
   ensure_images(context, loaded, options);
   return image::Store(context.roots).lease();
 }
@@ -183,7 +171,6 @@ int up(const Context& context, const Arguments& args) {
            // What an attempt replaced already is not to be replaced by the next one.
            if (!planned.plan.empty()) diff.force_recreate = false;
            if (!planned.plan.empty()) return planned.plan;
-           adopt_if_alone(planned, paths);
            return {};
          }});
     std::vector<WaitFailure> unready;

@@ -10,6 +10,7 @@
 #include <ctime>
 #include <set>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/sys.hpp"
@@ -57,11 +58,17 @@ void hand_down(const Hierarchy& hierarchy, const std::string& dir) {
   }
 }
 
+bool lacks_cpus(const std::string& dir) {
+  return base::trim(base::read_file(dir + "/cpuset.cpus")).empty();
+}
+
 // A v1 cpuset is unusable until it has CPUs and memory nodes. clone_children on our topmost group
-// makes the kernel copy them for every group below: no writes a container.
+// makes the kernel copy them for every group below: no writes a container. The CPUs come last: a
+// group that has them has both, and one made by a process that died here is known by their lack.
 void prepare_cpuset(const std::string& dir) {
   const std::string parent = base::parent_dir(dir);
-  for (const char* file : {"/cpuset.cpus", "/cpuset.mems"}) {
+  if (lacks_cpus(parent)) prepare_cpuset(parent);
+  for (const char* file : {"/cpuset.mems", "/cpuset.cpus"}) {
     const std::string own(base::trim(base::read_file(dir + file)));
     if (own.empty()) {
       base::write_kernel(dir + file, base::trim(base::read_file(parent + file)));
@@ -73,15 +80,18 @@ void prepare_cpuset(const std::string& dir) {
 // True when the group was made now. Groups above it are made and prepared as needed.
 bool make_group(const Hierarchy& hierarchy, const std::string& path) {
   const std::string dir = hierarchy.mount + path;
+  const bool cpuset = !hierarchy.v2 && has(hierarchy, "cpuset");
+  CRASH_POINT("cgroup/mkdir/before");
   if (::mkdir(dir.c_str(), 0755) == 0) {
+    CRASH_POINT("cgroup/mkdir/after");
     // A group above that another program made may not hand its CPUs down.
-    if (has(hierarchy, "cpuset") && !hierarchy.v2 &&
-        base::trim(base::read_file(dir + "/cpuset.cpus")).empty()) {
-      prepare_cpuset(dir);
-    }
+    if (cpuset && lacks_cpus(dir)) prepare_cpuset(dir);
     return true;
   }
-  if (errno == EEXIST) return false;
+  if (errno == EEXIST) {
+    if (cpuset && lacks_cpus(dir)) prepare_cpuset(dir);
+    return false;
+  }
   if (errno != ENOENT) base::throw_errno("mkdir", dir);
   const std::string above = base::parent_dir(path);
   if (above == "/" || above == ".") base::throw_errno("mkdir", dir);
@@ -195,6 +205,7 @@ std::vector<const Hierarchy*> where_processes_are() {
 }
 
 bool remove_groups(const std::string& dir) {
+  CRASH_POINT("cgroup/rmdir");
   if (::rmdir(dir.c_str()) == 0 || errno == ENOENT) return true;
   if (errno != EBUSY && errno != ENOTEMPTY) base::throw_errno("rmdir", dir);
   for (const std::string& name : base::list_dir(dir)) {
@@ -229,8 +240,11 @@ void ensure_cgroup(const std::string& path, const CgroupSettings& settings) {
     if (!make_group(hierarchy, path)) fresh = false;
     if (hierarchy.v2 && uses_v2_controllers(hierarchy)) hand_down_along(hierarchy, path);
   }
+  CRASH_POINT("cgroup/limits/before");
   apply_limits({path, fresh}, settings.limits);
+  CRASH_POINT("cgroup/limits/after");
   apply_devices(path, settings, fresh);
+  CRASH_POINT("cgroup/devices/after");
 }
 
 CgroupJoin open_cgroup(const std::string& path) {
@@ -314,6 +328,7 @@ std::vector<std::string> cgroup_children(const std::string& path) {
 }
 
 void kill_cgroup(const std::string& path) {
+  CRASH_POINT("cgroup/kill/before");
   for (const Hierarchy& hierarchy : CgroupHost::get().hierarchies) {
     if (!hierarchy.v2) continue;
     const base::Fd fd(
@@ -381,6 +396,7 @@ void remove_cgroup(const std::string& path, base::Duration deadline) {
 void remove_empty_cgroup(const std::string& path) {
   if (path.empty() || path == "/") return;
   for (const Hierarchy& hierarchy : CgroupHost::get().hierarchies) {
+    CRASH_POINT("cgroup/parent/rmdir");
     ::rmdir((hierarchy.mount + path).c_str());
   }
 }

@@ -17,7 +17,6 @@ namespace executor {
 
 namespace {
 
-constexpr std::int64_t kPeriod = 100000;  // microseconds, the kernel's own default
 constexpr std::int64_t kMinQuota = 1000;
 constexpr std::uint64_t kMostCpus = 65536;  // more than any kernel is built for
 
@@ -80,13 +79,6 @@ void clear(const std::string& file, const std::string& none) {
   if (!base::exists(file) || read_value(file) == none) return;
   const base::Fd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
   if (fd && ::write(fd.get(), none.data(), none.size()) < 0) refused("none", none, file, errno);
-}
-
-// Total of memory and swap as docker has it: twice the memory unless said otherwise. -1: without
-// limit.
-std::int64_t memory_and_swap(const spec::Limits& limits) {
-  if (limits.memory_swap && *limits.memory_swap != 0) return *limits.memory_swap;
-  return static_cast<std::int64_t>(std::min<std::uint64_t>(*limits.memory, 1ULL << 61U)) * 2;
 }
 
 void check_swap(const spec::Limits& limits) {
@@ -152,30 +144,6 @@ void memory_v2(const std::string& dir, const LimitTarget& target, const spec::Li
   }
 }
 
-struct Quota {
-  std::int64_t quota = -1, period = kPeriod;
-};
-
-Quota cpu_quota(const spec::Limits& limits) {
-  Quota out;
-  if (limits.cpu_period && *limits.cpu_period > 0) out.period = *limits.cpu_period;
-  if (limits.cpu_quota && *limits.cpu_quota > 0) out.quota = *limits.cpu_quota;
-  if (limits.cpus && *limits.cpus > 0) {
-    out.quota = std::llround(*limits.cpus * static_cast<double>(out.period));
-    if (out.quota < kMinQuota) {
-      throw base::Error(base::cat("limit cpus = ", std::to_string(*limits.cpus), " is too small"),
-                        "the smallest share of a CPU the kernel can give is 0.01");
-    }
-  }
-  return out;
-}
-
-// The kernel's weight (1 to 10000) for shares (2 to 262144), as the other runtimes convert it.
-std::uint64_t weight_of(std::uint64_t shares) {
-  const std::uint64_t bounded = std::clamp<std::uint64_t>(shares, 2, 262144);
-  return 1 + (bounded - 2) * 9999 / 262142;
-}
-
 void apply_memory(const LimitTarget& target, const spec::Limits& limits) {
   const bool wanted =
       limits.memory || limits.memory_reservation || limits.memory_swap.value_or(0) > 0;
@@ -193,7 +161,7 @@ void apply_memory(const LimitTarget& target, const spec::Limits& limits) {
 }
 
 void apply_cpu(const LimitTarget& target, const spec::Limits& limits) {
-  const Quota quota = cpu_quota(limits);
+  const CpuQuota quota = cpu_quota(limits);
   const bool shares = limits.cpu_shares && *limits.cpu_shares > 0;
   const bool wanted = quota.quota > 0 || shares;
   if (!wanted && target.fresh) return;
@@ -205,7 +173,7 @@ void apply_cpu(const LimitTarget& target, const spec::Limits& limits) {
     if (quota.quota > 0) {
       put_exact("cpus", dir + "/cpu.max", base::cat(quota.quota, " ", quota.period));
     } else if (!target.fresh) {
-      clear(dir + "/cpu.max", base::cat("max ", kPeriod));
+      clear(dir + "/cpu.max", base::cat("max ", kCpuPeriod));
     }
     if (shares) {
       put_exact("cpu_shares", dir + "/cpu.weight", std::to_string(weight_of(*limits.cpu_shares)));
@@ -215,7 +183,7 @@ void apply_cpu(const LimitTarget& target, const spec::Limits& limits) {
     return;
   }
   if (quota.quota > 0) {
-    if (quota.period != kPeriod || !target.fresh) {
+    if (quota.period != kCpuPeriod || !target.fresh) {
       // The kernel checks each write against the other value: lift the quota first.
       clear(dir + "/cpu.cfs_quota_us", "-1");
       put_exact("cpu_period", dir + "/cpu.cfs_period_us", std::to_string(quota.period));
@@ -229,19 +197,6 @@ void apply_cpu(const LimitTarget& target, const spec::Limits& limits) {
   } else if (!target.fresh) {
     clear(dir + "/cpu.shares", "1024");
   }
-}
-
-// The numbers of a list like "0-2,5"; a malformed part is the kernel's to refuse.
-std::set<unsigned> cpus_of(const std::string& list) {
-  std::set<unsigned> out;
-  for (const std::string& part : base::split(list, ',')) {
-    const std::size_t dash = part.find('-');
-    const auto first = base::parse_uint(base::trim(part.substr(0, dash)));
-    const auto last = dash == std::string::npos ? first : base::parse_uint(part.substr(dash + 1));
-    if (!first || !last || *last > kMostCpus) continue;
-    for (std::uint64_t cpu = *first; cpu <= *last; ++cpu) out.insert(static_cast<unsigned>(cpu));
-  }
-  return out;
 }
 
 // Empty means all of the group above. The kernel takes an empty list only while nothing runs
@@ -296,6 +251,42 @@ void apply_pids(const LimitTarget& target, const spec::Limits& limits) {
 }
 
 }  // namespace
+
+std::int64_t memory_and_swap(const spec::Limits& limits) {
+  if (limits.memory_swap && *limits.memory_swap != 0) return *limits.memory_swap;
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(*limits.memory, 1ULL << 61U)) * 2;
+}
+
+CpuQuota cpu_quota(const spec::Limits& limits) {
+  CpuQuota out;
+  if (limits.cpu_period && *limits.cpu_period > 0) out.period = *limits.cpu_period;
+  if (limits.cpu_quota && *limits.cpu_quota > 0) out.quota = *limits.cpu_quota;
+  if (limits.cpus && *limits.cpus > 0) {
+    out.quota = std::llround(*limits.cpus * static_cast<double>(out.period));
+    if (out.quota < kMinQuota) {
+      throw base::Error(base::cat("limit cpus = ", std::to_string(*limits.cpus), " is too small"),
+                        "the smallest share of a CPU the kernel can give is 0.01");
+    }
+  }
+  return out;
+}
+
+std::uint64_t weight_of(std::uint64_t shares) {
+  const std::uint64_t bounded = std::clamp<std::uint64_t>(shares, 2, 262144);
+  return 1 + (bounded - 2) * 9999 / 262142;
+}
+
+std::set<unsigned> cpus_of(const std::string& list) {
+  std::set<unsigned> out;
+  for (const std::string& part : base::split(list, ',')) {
+    const std::size_t dash = part.find('-');
+    const auto first = base::parse_uint(base::trim(part.substr(0, dash)));
+    const auto last = dash == std::string::npos ? first : base::parse_uint(part.substr(dash + 1));
+    if (!first || !last || *last > kMostCpus) continue;
+    for (std::uint64_t cpu = *first; cpu <= *last; ++cpu) out.insert(static_cast<unsigned>(cpu));
+  }
+  return out;
+}
 
 std::string controller_dir(const std::string& path, const std::string& controller) {
   const CgroupHost::Hierarchy* hierarchy = CgroupHost::get().with(controller);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
@@ -29,6 +30,10 @@ Clock::time_point from_ns(std::int64_t ns) {
       std::chrono::duration_cast<Clock::duration>(std::chrono::nanoseconds(ns)));
 }
 
+constexpr int kStateVersion = 1;
+constexpr int kLastStatus = static_cast<int>(planner::ContainerStatus::Exited);
+constexpr char kExitsVersion = 1;
+
 }  // namespace
 
 std::optional<planner::ActualContainer> read_state(const base::ProjectPaths& paths,
@@ -36,9 +41,13 @@ std::optional<planner::ActualContainer> read_state(const base::ProjectPaths& pat
   const auto text = base::try_read_file(paths.state(container));
   if (!text) return {};
   const auto in = nlohmann::json::parse(*text, nullptr, false);
-  if (!in.is_object() || in.value("boot", "") != base::boot_id()) return {};
+  if (!in.is_object()) return {};
   planner::ActualContainer out;
   try {
+    if (in.value("boot", "") != base::boot_id() || in.value("version", 0) != kStateVersion) {
+      return {};
+    }
+    if (in.value("status", -1) < 0 || in.value("status", 99) > kLastStatus) return {};
     out.name = container;
     out.service = in.value("service", "");
     out.index = in.value("index", 1U);
@@ -68,6 +77,7 @@ std::optional<planner::ActualContainer> read_state(const base::ProjectPaths& pat
 
 void write_state(const base::ProjectPaths& paths, const planner::ActualContainer& state) {
   const nlohmann::json out{{"boot", base::boot_id()},
+                           {"version", kStateVersion},
                            {"service", state.service},
                            {"index", state.index},
                            {"status", static_cast<int>(state.status)},
@@ -108,7 +118,9 @@ static_assert(sizeof(DiskExit) == 32);
 
 std::array<char, kHeaderSize> header() {
   std::array<char, kHeaderSize> out{};
-  std::memcpy(out.data(), base::boot_id().data(), std::min(base::boot_id().size(), kHeaderSize));
+  std::memcpy(out.data(), base::boot_id().data(),
+              std::min(base::boot_id().size(), kHeaderSize - 1));
+  out.back() = kExitsVersion;
   return out;
 }
 
@@ -117,10 +129,12 @@ std::array<char, kHeaderSize> header() {
 void append_exit(const std::string& file, const ExitRecord& record) {
   const auto wanted = header();
   base::Fd fd = base::sys::open(file, O_RDWR | O_CREAT, 0600);
+  CRASH_POINT("exit-record/opened");
   std::array<char, kHeaderSize> found{};
   const ssize_t n = ::pread(fd.get(), found.data(), found.size(), 0);
   if (n != static_cast<ssize_t>(kHeaderSize) || found != wanted) {
     if (::ftruncate(fd.get(), 0) != 0) base::throw_errno("truncate", file);
+    CRASH_POINT("exit-record/truncated");
     base::sys::write_all(fd.get(), {wanted.data(), wanted.size()}, file);
   }
   off_t end = ::lseek(fd.get(), 0, SEEK_END);
@@ -131,6 +145,7 @@ void append_exit(const std::string& file, const ExitRecord& record) {
   if (::pwrite(fd.get(), &disk, sizeof(disk), end) != static_cast<ssize_t>(sizeof(disk))) {
     base::throw_errno("write", file);
   }
+  CRASH_POINT("exit-record/written");
 }
 
 std::vector<ExitRecord> read_exits(const std::string& file) {

@@ -10,6 +10,7 @@
 #include "base/sys.hpp"
 #include "base/text.hpp"
 #include "executor/launch.hpp"
+#include "executor/look.hpp"
 
 namespace executor {
 
@@ -120,7 +121,69 @@ void write_in_place(const std::string& path, const std::string& text) {
   }
 }
 
+struct EtcFile {
+  const char* name;
+  std::string text;
+};
+
+// What can be compared later: where the machine's own resolv.conf is passed on, it may change.
+std::vector<EtcFile> fixed_files(const planner::Container& container) {
+  std::vector<EtcFile> out{{"hosts", hosts_text(container, {})},
+                           {"hostname", container.hostname + "\n"}};
+  if (container.network == planner::NetworkKind::Own ||
+      container.network == planner::NetworkKind::Container) {
+    out.push_back({"resolv.conf", resolv_text(container)});
+  }
+  return out;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> out = base::split(text, '\n');
+  std::erase(out, std::string());
+  return out;
+}
+
+std::vector<std::string> missing_in(const std::string& found, const std::string& wanted) {
+  if (found == wanted || base::starts_with(found, wanted)) return {};
+  const std::vector<std::string> have = lines_of(found);
+  std::vector<std::string> out = lines_of(wanted);
+  std::erase_if(out, [&have](const std::string& line) {
+    return std::find(have.begin(), have.end(), line) != have.end();
+  });
+  return out;
+}
+
 }  // namespace
+
+std::vector<netfab::Difference> etc_differences(const planner::Container& container,
+                                                const base::ProjectPaths& paths) {
+  std::vector<netfab::Difference> out;
+  const std::string etc = paths.container_run(container.name) + "/etc/";
+  for (const EtcFile& file : fixed_files(container)) {
+    const auto found = base::try_read_file(etc + file.name);
+    const std::vector<std::string> missing = missing_in(found.value_or(std::string()), file.text);
+    if (missing.empty() && found) continue;
+    out.push_back({base::cat("/etc/", file.name), base::join(missing, "; "),
+                   !found           ? "not there"
+                   : found->empty() ? "empty"
+                                    : "lines of ours are missing"});
+  }
+  return out;
+}
+
+void mend_etc(const planner::Container& container, const base::ProjectPaths& paths) {
+  const std::string etc = paths.container_run(container.name) + "/etc/";
+  for (const EtcFile& file : fixed_files(container)) {
+    const auto found = base::try_read_file(etc + file.name);
+    if (found && missing_in(*found, file.text).empty()) continue;
+    std::string text = file.text;
+    const std::vector<std::string> ours = lines_of(file.text);
+    for (const std::string& line : lines_of(found.value_or(std::string()))) {
+      if (std::find(ours.begin(), ours.end(), line) == ours.end()) text += line + "\n";
+    }
+    write_in_place(etc + file.name, text);
+  }
+}
 
 void write_etc(const planner::Container& container, const base::ProjectPaths& paths,
                const std::vector<std::string>& hosts) {

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/sys.hpp"
 #include "base/text.hpp"
@@ -84,6 +85,7 @@ Launched launch(const LaunchRequest& request) {
     args.flags |= kernel::kCloneParent;
     args.exit_signal = 0;  // taken from our own with CLONE_PARENT
   }
+  CRASH_POINT("launch/before-clone");
   const pid_t pid = kernel::clone3(args);
   if (pid < 0) {
     throw base::SysError(errno, "start a process for", container.name,
@@ -92,6 +94,7 @@ Launched launch(const LaunchRequest& request) {
                              : "the kernel must have clone3 (5.7 or newer) and namespaces");
   }
   if (pid == 0) run_child(program);
+  CRASH_POINT("launch/after-clone");
   return {pid, base::PidFd(pidfd), std::move(status.first)};
 }
 

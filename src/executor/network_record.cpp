@@ -57,9 +57,10 @@ nlohmann::json dump(const NetworkRecord& record) {
 
 std::optional<NetworkRecord> parse(const std::string& text) {
   const auto in = nlohmann::json::parse(text, nullptr, false);
-  if (!in.is_object() || in.value("version", 0) != 1) return {};
+  if (!in.is_object()) return {};
   NetworkRecord record;
   try {
+    if (in.value("version", 0) != 1) return {};
     base::read_field(in, "name", record.name);
     base::read_field(in, "project", record.project);
     base::read_field(in, "internal", record.internal);
@@ -108,9 +109,31 @@ void forget_network(const base::Roots& roots, const std::string& name) {
   base::remove_file(record_path(roots, name));
 }
 
+void disown_networks(const base::Roots& roots, const std::string& project) {
+  const base::Fd lock = lock_networks(roots);
+  for (NetworkRecord& record : read_networks(roots)) {
+    if (record.project == project) {
+      netfab::remove_bridge(record.bridge);
+      forget_network(roots, record.name);
+      continue;
+    }
+    const auto gone = std::erase_if(record.leases, [&project](const NetworkRecord::Lease& lease) {
+      return lease.project == project;
+    });
+    if (gone != 0) write_network(roots, record);
+  }
+}
+
 base::Fd lock_networks(const base::Roots& roots) {
-  base::sys::make_dirs(roots.networks(), 0700);
-  return std::move(*base::lock_file(roots.networks() + "/.lock"));
+  const std::string dir = roots.networks();
+  base::sys::make_dirs(dir, 0700);
+  base::Fd lock = std::move(*base::lock_file(dir + "/.lock"));
+  // Nobody else writes here now: what is half written was left by one that died.
+  for (const std::string& file : base::list_dir(dir)) {
+    if (file.find(".json.tmp.") == std::string::npos || file.ends_with(".json")) continue;
+    base::remove_file(base::cat(dir, "/", file));
+  }
+  return lock;
 }
 
 NetworkRecord create_network(const base::Roots& roots, const NetworkRequest& request) {
@@ -151,8 +174,14 @@ NetworkRecord create_network(const base::Roots& roots, const NetworkRequest& req
   record.enable_ipv6 = request.enable_ipv6;
   record.labels = request.labels;
   record.bridge = desired.networks.at(0).bridge;
-  netfab::ensure_bridge(record.bridge);
+  // Written down first: a bridge that no record knows of would be nobody's to remove.
   write_network(roots, record);
+  try {
+    netfab::ensure_bridge(record.bridge);
+  } catch (const base::Error&) {
+    forget_network(roots, record.name);
+    throw;
+  }
   return record;
 }
 

@@ -7,6 +7,7 @@
 #include "base/json.hpp"
 #include "executor/cgroup.hpp"
 #include "executor/container_state.hpp"
+#include "executor/kept.hpp"
 #include "executor/launch.hpp"
 #include "executor/world.hpp"
 #include "netfab/links.hpp"
@@ -60,6 +61,9 @@ planner::ActualState observe(const base::ProjectPaths& paths) {
     look_at_process(*container, paths, exits);
     out.containers.push_back(std::move(*container));
   }
+  for (planner::ActualContainer& container : known_without_record(paths, out.containers)) {
+    out.containers.push_back(std::move(container));
+  }
   for (const NetworkRecord& network : read_networks(paths.roots))
     out.networks.push_back(network.name);
   for (const std::string& volume : list_volumes(paths.roots)) out.volumes.push_back({volume});
@@ -72,7 +76,10 @@ planner::ActualState observe(const base::ProjectPaths& paths) {
     }
   }
   out.supervisor_alive = lock_is_held(paths.lock);
-  out.fabric.ports = netfab::observe_ports(paths.ports_table);
+  out.fabric.ports = netfab::observe_ports(paths.ports_table, links.tables);
+  out.ports_table = paths.ports_table;
+  out.down = std::move(links.down);
+  out.tables = std::move(links.tables);
   return out;
 }
 
@@ -82,6 +89,7 @@ std::optional<planner::DesiredState> recorded_intent(const base::ProjectPaths& p
   const auto in = nlohmann::json::parse(*text, nullptr, false);
   if (!in.is_object()) return {};
   try {
+    if (in.value("version", 1) != 1) return {};  // of a newer program
     return in.get<planner::DesiredState>();
   } catch (const nlohmann::json::exception&) {
     return {};

@@ -1,5 +1,7 @@
 #include "executor/world.hpp"
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "image/rootfs.hpp"
@@ -53,22 +55,60 @@ planner::NetworkLeases leases_of(const NetworkRecord& record) {
                     error.hint());
 }
 
-}  // namespace
+// The id of the image that a service's container was last made from; "" when it has none.
+std::string recorded_image(const planner::DesiredState* recorded, const std::string& service) {
+  if (recorded == nullptr) return {};
+  for (const planner::Container& container : recorded->containers) {
+    if (container.service == service) return container.image_id;
+  }
+  return {};
+}
 
-planner::World gather_world(const spec::Stack& stack, const base::ProjectPaths& paths,
-                            const planner::DesiredState* recorded) {
-  planner::World world;
-  for (const auto& [name, service] : stack.services) {
-    const std::string& reference = service.image.value;
-    const std::string key = planner::image_key(service);
-    if (world.images.contains(key)) continue;
-    try {
-      world.images.emplace(key, facts_of(image::resolve(reference, stack.working_dir, paths.roots,
-                                                        {.platform = service.platform})));
-    } catch (const base::Error& error) {
-      fail_at(stack, service.image.place.known() ? service.image.place : service.place, error);
+void gather_image(const WorldRequest& request, const spec::Service& service, bool needed,
+                  planner::World& world) {
+  const std::string key = planner::image_key(service);
+  image::ResolveOptions options{.platform = service.platform};
+  const auto resolve = [&] {
+    world.images.emplace(key,
+                         facts_of(image::resolve(service.image.value, request.stack.working_dir,
+                                                 request.paths.roots, options)));
+  };
+  try {
+    resolve();
+  } catch (const image::MissingImage&) {
+    if (needed) throw;
+    options.id = recorded_image(request.recorded, service.name);
+    if (!options.id.empty()) return resolve();
+    world.absent_images.insert(key);
+  }
+}
+
+// Those that are asked for first: what only the others do without is missing for nobody.
+void gather_images(const WorldRequest& request, planner::World& world) {
+  const std::vector<std::string>& wanted = request.services;
+  for (const bool needed : {true, false}) {
+    for (const auto& [name, service] : request.stack.services) {
+      const bool asked =
+          wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+      if (asked != needed || world.images.contains(planner::image_key(service))) continue;
+      try {
+        gather_image(request, service, needed, world);
+      } catch (const base::Error& error) {
+        fail_at(request.stack, service.image.place.known() ? service.image.place : service.place,
+                error);
+      }
     }
   }
+}
+
+}  // namespace
+
+planner::World gather_world(const WorldRequest& request) {
+  const spec::Stack& stack = request.stack;
+  const base::ProjectPaths& paths = request.paths;
+  const planner::DesiredState* recorded = request.recorded;
+  planner::World world;
+  gather_images(request, world);
   for (const NetworkRecord& record : read_networks(paths.roots)) {
     bool ours = false;
     for (const auto& [key, network] : stack.networks) ours = ours || network.name == record.name;

@@ -33,7 +33,10 @@ std::optional<NetworkRecord> read_network(const base::Roots& roots, const std::s
 std::vector<NetworkRecord> read_networks(const base::Roots& roots);
 void write_network(const base::Roots& roots, const NetworkRecord& record);
 void forget_network(const base::Roots& roots, const std::string& name);
-// Exclusive over all networks of the root while held (allocation, lease changes).
+// What a stack still has when its intent has gone: its networks, its addresses on those of others.
+void disown_networks(const base::Roots& roots, const std::string& project);
+// Exclusive over all networks of the root while held (allocation, lease changes). Clears away what
+// a holder that died left half written.
 base::Fd lock_networks(const base::Roots& roots);
 
 // `stack network create`: picks a subnet, makes record and bridge. Throws when it exists or
@@ -49,11 +52,18 @@ NetworkRecord create_network(const base::Roots& roots, const NetworkRequest& req
 // Refuses while endpoints of any stack are on it.
 void destroy_network(const base::Roots& roots, const std::string& name);
 
+struct WorldRequest {
+  const spec::Stack& stack;
+  const base::ProjectPaths& paths;
+  // What was last brought up, for host ports chosen then; may be null.
+  const planner::DesiredState* recorded = nullptr;
+  // The services whose images must be here; empty: all. Those of others may be absent, and are
+  // looked for under what their containers were made from.
+  std::vector<std::string> services;
+};
 // Throws base::Error for a missing image, a missing external network or volume (with
 // file:line:col).
-// `recorded`: what was last brought up, for host ports chosen then; may be null.
-planner::World gather_world(const spec::Stack& stack, const base::ProjectPaths& paths,
-                            const planner::DesiredState* recorded);
+planner::World gather_world(const WorldRequest& request);
 
 // The names of kernel objects under these roots, for desire().
 class Names final : public planner::KernelNames {

@@ -35,7 +35,7 @@ constexpr std::size_t kMostImplied = 100'000;
 
 void send(int pipe, Record record, std::string_view text = {}) {
   record.length = static_cast<std::uint32_t>(std::min(text.size(), record.text.size()));
-  std::memcpy(record.text.data(), text.data(), record.length);
+  text.copy(record.text.data(), record.length);
   while (::write(pipe, &record, sizeof(record)) < 0 && errno == EINTR) {
   }
 }

@@ -31,8 +31,9 @@ struct Layout {
   [[nodiscard]] std::string layer_meta(const Digest& chain) const {
     return layer(chain) + "/meta.json";
   }
-  [[nodiscard]] std::string layer_mark(const Digest& chain) const {
-    return layer(chain) + "/durable";
+  // Below layers().
+  [[nodiscard]] static std::string mark_in_layers(const Digest& chain) {
+    return chain.hex + "/durable";
   }
   [[nodiscard]] std::string records() const { return top + "/records"; }
   [[nodiscard]] std::string record(const Digest& id) const {

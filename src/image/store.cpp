@@ -1,5 +1,6 @@
 #include "image/store.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -107,8 +108,13 @@ StoredImage Store::look_up(const std::string& wanted) const {
 
 std::vector<Digest> Store::unusable_layers(const StoredImage& image) const {
   std::vector<Digest> out;
+  // Below one descriptor: an image has many layers, and the store lies deep.
+  const std::string top = layout_.layers();
+  const base::Fd layers(::open(top.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   for (const StoredLayer& layer : image.layers) {
-    if (base::exists(layout_.layer_mark(layer.chain_id))) continue;
+    struct stat mark {};
+    const std::string place = Layout::mark_in_layers(layer.chain_id);
+    if (layers && ::fstatat(layers.get(), place.c_str(), &mark, AT_SYMLINK_NOFOLLOW) == 0) continue;
     const auto text = base::try_read_file(layout_.layer_meta(layer.chain_id), 64U << 10U);
     const auto meta = text ? parse_layer_meta(*text) : std::nullopt;
     // During the boot that unpacked it the kernel shows it whole, on disk or not.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,6 +54,37 @@ struct PublishedPort {
   std::uint16_t target_port = 0;
 
   auto operator<=>(const PublishedPort&) const = default;
+};
+
+// An nft table of ours that is there.
+struct TableFact {
+  std::string name;
+  bool intact = false;  // has the rules it was made with
+};
+
+// An interface inside a namespace, as it is.
+struct InnerLink {
+  std::string name, mac;
+  bool up = false;
+  std::vector<Cidr> addresses;      // sorted; without link-local ones
+  std::vector<IpAddress> gateways;  // of default routes, sorted
+};
+
+// Whether 127.0.0.11 answers inside a namespace: the redirection to it, and the sockets behind it.
+enum class NameService : std::uint8_t { Unknown, There, NoRedirection, NoSocket };
+
+// The inside of a pinned network namespace.
+struct Inside {
+  bool pinned = false;  // false: the path leads to none, and nothing else is known
+  std::vector<InnerLink> links;
+  NameService names = NameService::Unknown;
+  std::map<std::string, std::string> sysctls;  // those asked for: "net/ipv4/..." → value
+};
+
+// A setting that is not as it was made: a sysctl, a limit, a file, a mount.
+struct Difference {
+  std::string name;           // "net.ipv4.ip_forward"
+  std::string wanted, found;  // for people
 };
 
 struct Fabric {

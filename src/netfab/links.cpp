@@ -137,6 +137,22 @@ void ensure_bridge(const Bridge& bridge) {
   enable_forwarding(bridge);
 }
 
+std::vector<Difference> bridge_sysctl_differences(const Bridge& bridge) {
+  std::vector<Difference> out;
+  const auto look = [&out](const std::string& name, const std::string& wanted) {
+    const std::string found = sysctl(name);
+    // Unreadable: the device or the whole family is not there, which is told by itself.
+    if (!found.empty() && found != wanted) out.push_back({name, wanted, found});
+  };
+  look("net/ipv4/ip_forward", "1");
+  look(base::cat("net/ipv4/conf/", bridge.device, "/route_localnet"), "1");
+  if (has_v6(bridge.addresses)) {
+    look("net/ipv6/conf/all/forwarding", "1");
+    look(base::cat("net/ipv6/conf/", bridge.device, "/disable_ipv6"), "0");
+  }
+  return out;
+}
+
 void remove_bridge(const Bridge& bridge) {
   NetlinkSocket::current(NETLINK_ROUTE)
       .request_one(delete_link(bridge.device), "remove bridge", bridge.device, {ENODEV});
@@ -161,21 +177,21 @@ std::string mac_of(const Endpoint& endpoint) {
   return out;
 }
 
-enum class Inside : std::uint8_t { Ready, Missing };
+enum class Half : std::uint8_t { Ready, Missing };
 
 // The container's end; runs in its namespace. `fresh`: nothing is there that could differ.
-Inside furnish_inside(const Endpoint& endpoint, std::uint32_t mtu, unsigned peer, bool fresh) {
+Half furnish_inside(const Endpoint& endpoint, std::uint32_t mtu, unsigned peer, bool fresh) {
   NetlinkSocket socket(NETLINK_ROUTE);
   const std::string object = base::cat(endpoint.inner_device, " in ", endpoint.netns);
   const unsigned index = link_index(socket, endpoint.inner_device);
-  if (index == 0) return Inside::Missing;
+  if (index == 0) return Half::Missing;
   LinkFacts now;
   if (!fresh) {
     now = dump_link(socket, index);
     // Same name, but the other half of some other pair.
     if (now.peer != peer) {
       socket.request_one(delete_link(endpoint.inner_device), "remove", object, {ENODEV});
-      return Inside::Missing;
+      return Half::Missing;
     }
   }
   if (has_v6(endpoint.addresses)) {
@@ -220,7 +236,7 @@ Inside furnish_inside(const Endpoint& endpoint, std::uint32_t mtu, unsigned peer
     const std::string call = base::cat("add default route via ", endpoint.gateways[i].str(), " to");
     check(answer, call, object, {EEXIST});
   }
-  return Inside::Ready;
+  return Half::Ready;
 }
 
 // br_netfilter is there and on (it is per network namespace).
@@ -277,9 +293,9 @@ void ensure_endpoint(const Endpoint& endpoint) {
   for (int round = 0; round < 3; ++round) {
     const bool fresh = furnish_outside(socket, endpoint, netns, bridge, mtu);
     const unsigned index = link_index(socket, endpoint.device);
-    Inside inside = Inside::Missing;
+    Half inside = Half::Missing;
     in_netns(netns, [&] { inside = furnish_inside(endpoint, mtu, index, fresh); });
-    if (inside == Inside::Ready) {
+    if (inside == Half::Ready) {
       // The port first: its carrier is what gives the bridge one.
       settle_link(socket, endpoint.device);
       settle_link(socket, endpoint.bridge);

@@ -34,8 +34,12 @@ void remove_links(const std::vector<Bridge>& bridges, const std::vector<Endpoint
 struct ObservedLinks {
   std::vector<Bridge> bridges;
   std::vector<Endpoint> endpoints;
+  std::vector<std::string> down;  // devices of these that are there but down
+  std::vector<TableFact> tables;  // every nft table of ours
 };
 ObservedLinks observe_links();
+// Sysctls of the host that the bridge needs and that are not as ensure_bridge makes them.
+std::vector<Difference> bridge_sysctl_differences(const Bridge& bridge);
 // The inside of one namespace: one Endpoint an interface other than lo.
 std::vector<Endpoint> observe_netns(const std::string& path);
 

@@ -14,6 +14,7 @@
 #include <map>
 #include <new>
 
+#include "base/crash_point.hpp"
 #include "base/text.hpp"
 
 namespace netfab {
@@ -200,11 +201,14 @@ bool NetlinkSocket::receive(int flags) {
   }
 }
 
-std::vector<Answer> NetlinkSocket::request(std::span<Message> messages) {
+std::vector<Answer> NetlinkSocket::request(std::span<Message> messages,
+                                           const std::function<void(const nlmsghdr&)>& visit) {
   std::vector<Answer> answers(messages.size());
   if (messages.empty()) return answers;
   for (Message& message : messages) message.raw()->nlmsg_flags |= NLM_F_ACK;
+  CRASH_POINT("netlink/", messages.front().raw()->nlmsg_type, "/before");
   send(messages, {});
+  CRASH_POINT("netlink/", messages.front().raw()->nlmsg_type, "/after");
   const std::uint32_t first = messages.front().raw()->nlmsg_seq;
   std::size_t open = messages.size();
   while (open > 0) {
@@ -213,7 +217,11 @@ std::vector<Answer> NetlinkSocket::request(std::span<Message> messages) {
     for (auto* at = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(at, left);
          at = nlmsg_next(at, &left)) {
       const std::uint32_t index = at->nlmsg_seq - first;
-      if (at->nlmsg_type != NLMSG_ERROR || index >= answers.size()) continue;
+      if (index >= answers.size()) continue;
+      if (at->nlmsg_type != NLMSG_ERROR) {
+        if (visit && at->nlmsg_type >= NLMSG_MIN_TYPE) visit(*at);
+        continue;
+      }
       answers[index] = answer_of(*at);
       --open;
     }
@@ -234,7 +242,9 @@ int NetlinkSocket::request_one(Message message, std::string_view call, std::stri
 
 void NetlinkSocket::batch(std::span<Message> messages, std::string_view call,
                           std::string_view object) {
+  CRASH_POINT("nft/before");
   send(messages, object);
+  CRASH_POINT("nft/after");
   // The whole batch was carried out before sendmsg returned: what there is to say lies there
   // already.
   Answer worst;

@@ -88,8 +88,10 @@ class NetlinkSocket {
   // a netfilter socket may wait for an RCU grace period. Invalid after the next call of `current`.
   static NetlinkSocket& current(int protocol);
 
-  // Sends all in one call and waits for each one's answer, in the order of `messages`.
-  std::vector<Answer> request(std::span<Message> messages);
+  // Sends all in one call and waits for each one's answer, in the order of `messages`. `visit` gets
+  // what the kernel sends besides (of requests that get one object).
+  std::vector<Answer> request(std::span<Message> messages,
+                              const std::function<void(const nlmsghdr&)>& visit = {});
   // One request; throws NetlinkError unless it succeeds or fails with one of `accepted`. Returns
   // the errno.
   int request_one(Message message, std::string_view call, std::string_view object,

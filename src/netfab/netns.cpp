@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <exception>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/sys.hpp"
@@ -77,22 +78,34 @@ bool is_netns(const std::string& path) {
 void ensure_netns(const std::string& path) {
   if (is_netns(path)) return;
   // Only the file's existence counts; one left by a process that died here is taken over.
+  CRASH_POINT("netns/before");
   base::sys::open(path, O_RDONLY | O_CREAT, 0600);
+  CRASH_POINT("netns/file");
   try {
     const Return home;
     if (::unshare(CLONE_NEWNET) < 0) {
       throw base::SysError(errno, "unshare network namespace", path,
                            errno == EPERM ? "this needs root" : "");
     }
+    CRASH_POINT("netns/unshared");
     furnish();
+    CRASH_POINT("netns/furnished");
     base::sys::mount(kOwn, path, nullptr, MS_BIND);
+    CRASH_POINT("netns/pinned");
   } catch (...) {
     (void)::unlink(path.c_str());
     throw;
   }
 }
 
+void pin_netns_of(pid_t pid, const std::string& path) {
+  if (is_netns(path)) return;
+  base::sys::open(path, O_RDONLY | O_CREAT, 0600);
+  base::sys::mount(base::cat("/proc/", pid, "/ns/net"), path, nullptr, MS_BIND);
+}
+
 void remove_netns(const std::string& path) {
+  CRASH_POINT("netns/unpin");
   // More than once: two processes that pinned at the same moment stacked their mounts.
   while (is_netns(path)) {
     if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) < 0) {

@@ -1,6 +1,8 @@
 // Network namespaces: made, pinned to a path by a bind mount, entered for a moment, unpinned.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <string>
 
@@ -12,6 +14,8 @@ namespace netfab {
 // accept_ra and IPv6 autoconfiguration off, ping and ports below 1024 free of capabilities as
 // docker has it. Already pinned: only checked. Throws SysError; leaves nothing half-made behind.
 void ensure_netns(const std::string& path);
+// Pins the namespace of a running process at `path` when nothing is pinned there any more.
+void pin_netns_of(pid_t pid, const std::string& path);
 // Unpins and removes the file; absent is fine. The namespace goes with its last process.
 void remove_netns(const std::string& path);
 // True when `path` is a pinned network namespace (nsfs magic), not a plain file.

@@ -403,7 +403,10 @@ std::vector<Table> own_tables() {
   std::map<std::string, std::uint32_t> uses;
   socket.dump(nft_message(NFT_MSG_GETCHAIN, 0), "list nft chains", [&](const nlmsghdr& message) {
     const Attributes attributes(message, sizeof(nfgenmsg));
-    uses[attributes.text(NFTA_CHAIN_TABLE)] += attributes.be32(NFTA_CHAIN_USE);
+    std::uint32_t& sum = uses[attributes.text(NFTA_CHAIN_TABLE)];
+    sum += attributes.be32(NFTA_CHAIN_USE);
+    // Somebody gave it another policy: no sum of ours is that large.
+    if (attributes.be32(NFTA_CHAIN_POLICY, NF_ACCEPT) != NF_ACCEPT) sum += 1U << 24U;
   });
   for (Table& table : out) table.intact = uses[table.name] == table.note.uses;
   return out;

@@ -122,7 +122,7 @@ void remove_table(const std::string& table);
 struct Table {
   std::string name;
   TableNote note;
-  bool intact = false;  // has the rules it was made with
+  bool intact = false;  // has the rules it was made with, and its chains let pass what no rule ends
 };
 // Inet tables whose name starts with one of ours. Two dumps, however many there are.
 std::vector<Table> own_tables();

@@ -23,27 +23,29 @@ ObservedLinks observe_links() {
       bridge.label = link.label;
       // One that is down carries nothing.
       if (link.up) bridge.addresses = link.addresses;
+      if (!link.up) out.down.push_back(link.name);
       bridge.mtu = link.mtu;
       out.bridges.push_back(std::move(bridge));
     } else if (link.kind == "veth" && base::starts_with(link.name, "sv-")) {
       Endpoint endpoint;
       endpoint.device = link.name;
       endpoint.label = link.label;
+      if (!link.up) out.down.push_back(link.name);
       const auto master = links.find(link.master);
       if (link.up && link.master != 0 && master != links.end())
         endpoint.bridge = master->second.name;
       out.endpoints.push_back(std::move(endpoint));
     }
   }
-  if (!out.bridges.empty()) {
-    for (const nft::Table& table : nft::own_tables()) {
-      if (!table.intact || table.note.device.empty()) continue;
+  for (nft::Table& table : nft::own_tables()) {
+    if (table.intact && !table.note.device.empty()) {
       for (Bridge& bridge : out.bridges) {
         if (bridge.device != table.note.device) continue;
         bridge.table = table.name;
         bridge.internal = table.note.internal;
       }
     }
+    out.tables.push_back({std::move(table.name), table.intact});
   }
   std::sort(out.bridges.begin(), out.bridges.end());
   std::sort(out.endpoints.begin(), out.endpoints.end());

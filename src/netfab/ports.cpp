@@ -128,7 +128,14 @@ void remove_ports(const std::string& table) {
 }
 
 std::vector<PublishedPort> observe_ports(const std::string& table) {
-  for (const nft::Table& own : nft::own_tables()) {
+  std::vector<TableFact> tables;
+  for (const nft::Table& own : nft::own_tables()) tables.push_back({own.name, own.intact});
+  return observe_ports(table, tables);
+}
+
+std::vector<PublishedPort> observe_ports(const std::string& table,
+                                         const std::vector<TableFact>& tables) {
+  for (const TableFact& own : tables) {
     // Maps without the rules that use them publish nothing.
     if (own.name == table) return own.intact ? read_ports(table) : std::vector<PublishedPort>();
   }

@@ -21,6 +21,9 @@ void remove_ports(const std::string& table);
 // What the table publishes now, sorted; empty when it does not exist or somebody took rules out of
 // it.
 std::vector<PublishedPort> observe_ports(const std::string& table);
+// As above when the tables are known already.
+std::vector<PublishedPort> observe_ports(const std::string& table,
+                                         const std::vector<TableFact>& tables);
 // Tables of ours ("stack-ports-*", "stack-net-*") in the current namespace.
 std::vector<std::string> observe_tables();
 

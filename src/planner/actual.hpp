@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +25,17 @@ struct ExitState {
   std::chrono::system_clock::time_point finished_at{};
 };
 
+// What a closer look at a running container saw besides its record (executor::look_closer).
+struct CloseLook {
+  bool stopped = false;                     // its pid 1 is in state T: somebody sent SIGSTOP
+  bool frozen = false;                      // by somebody else than `stack pause`
+  netfab::Inside inside;                    // of its own network namespace
+  std::vector<netfab::Difference> limits;   // of its control group
+  std::vector<netfab::Difference> files;    // under /etc: lines of ours that are missing
+  std::vector<netfab::Difference> sysctls;  // inside its namespaces
+  std::vector<std::string> lost_mounts;     // targets where nothing is mounted any more
+};
+
 struct ActualContainer {
   std::string name;
   std::string service;
@@ -42,6 +54,19 @@ struct ActualContainer {
   bool stopped_by_user = false;
   bool oneoff = false;  // made by `run`
   std::string error;    // why it could not start, or why it is not restarted any more
+  // Its record has gone from the runtime folder while it runs: known from the intent.
+  bool recovered = false;
+  // It was there before the machine was started; its files and its record are kept.
+  bool from_before = false;
+  std::optional<CloseLook> look;  // nothing: nobody looked
+};
+
+// Keeper and supervisor, where a process of ours holds the stack's lock.
+struct SupervisorLook {
+  base::ProcessId process;
+  bool stopped = false;  // state T
+  base::ProcessId keeper;
+  bool keeper_gone = false, keeper_stopped = false;
 };
 
 struct ActualVolume {
@@ -56,6 +81,14 @@ struct ActualState {
   std::vector<ActualVolume> volumes;
   std::vector<ActualContainer> containers;
   bool supervisor_alive = false;
+
+  // What only a closer look tells; absent where nobody looked.
+  std::optional<std::vector<netfab::TableFact>> tables;  // nft tables of ours
+  std::vector<std::string> down;                         // devices of `fabric` that are down
+  std::map<std::string, std::vector<netfab::Difference>> network_sysctls;  // by full name
+  std::string ports_table;            // the nft table of this stack's published ports
+  std::vector<std::string> unserved;  // addresses of published ports at which no relay listens
+  std::optional<SupervisorLook> supervisor;
 
   [[nodiscard]] const ActualContainer* container(const std::string& name) const;
 };

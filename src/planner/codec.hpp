@@ -63,11 +63,9 @@ struct Names<netfab::Protocol> {
 };
 template <>
 struct Names<Kind> {
-  static constexpr EnumName<Kind> list[] = {{Kind::Network, "network"},
-                                            {Kind::Volume, "volume"},
-                                            {Kind::Endpoint, "endpoint"},
-                                            {Kind::Ports, "ports"},
-                                            {Kind::Container, "container"}};
+  static constexpr EnumName<Kind> list[] = {
+      {Kind::Supervisor, "supervisor"}, {Kind::Network, "network"}, {Kind::Volume, "volume"},
+      {Kind::Endpoint, "endpoint"},     {Kind::Ports, "ports"},     {Kind::Container, "container"}};
 };
 template <>
 struct Names<Action> {
@@ -150,9 +148,9 @@ STACK_FIELDS(Reason, FIELD(text) FIELD(field) FIELD(before) FIELD(after))
 STACK_FIELDS(Wait, FIELD(container) FIELD(condition) FIELD(required))
 STACK_FIELDS(Step, FIELD(id) FIELD(kind) FIELD(action) FIELD(target) FIELD(reasons) FIELD(after)
                        FIELD(waits))
-STACK_FIELDS(Plan,
-             FIELD(project) FIELD(steps) FIELD(ports) FIELD(orphans) FIELD(unchanged) FIELD(basis)
-                 FIELD(forget) FIELD(signal) FIELD(desired) FIELD(removed) FIELD(removed_networks))
+STACK_FIELDS(Plan, FIELD(project) FIELD(steps) FIELD(ports) FIELD(orphans) FIELD(notes)
+                       FIELD(unchanged) FIELD(basis) FIELD(forget) FIELD(signal) FIELD(desired)
+                           FIELD(removed) FIELD(removed_networks))
 
 #undef FIELD
 #undef STACK_FIELDS

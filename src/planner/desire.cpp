@@ -300,7 +300,8 @@ class Desirer {
     } else if (!own_entrypoint) {
       container.argv.insert(container.argv.end(), image.command.begin(), image.command.end());
     }
-    if (container.argv.empty()) {
+    // The image of a service that nobody asked for need not be here.
+    if (container.argv.empty() && world_.absent_images.count(image_key(service)) == 0) {
       problems_.add(service.image.place.known() ? service.image.place : service.place,
                     cat("service \"", service.name, "\" has no command: image \"",
                         service.image.value, "\" gives none; set command:"));

@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -175,6 +176,7 @@ struct NetworkLeases {
 // Everything `desire` must know of the world besides the stack; gathered by the caller.
 struct World {
   std::map<std::string, ImageFacts> images;         // by image_key()
+  std::set<std::string> absent_images;              // of services that are not asked for: not here
   std::map<std::string, NetworkLeases> networks;    // by full name
   std::vector<base::Cidr> routes;                   // every prefix the host routes or holds
   std::vector<base::Cidr> taken;                    // subnets of other networks of ours

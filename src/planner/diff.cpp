@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "planner/changes.hpp"
+#include "planner/drift.hpp"
 #include "planner/graph.hpp"
 #include "planner/plan.hpp"
 #include "planner/steps.hpp"
@@ -32,6 +33,9 @@ class Differ {
     plan_.project = desired_.project;
     plan_.basis = basis_of(actual_);
     select();
+    if (auto step = supervisor_drift(actual_, plan_.project))
+      plan_.steps.push_back(std::move(*step));
+    plan_.notes = drift_notes(actual_);
     diff_networks();
     diff_volumes();
     diff_ports();
@@ -133,7 +137,8 @@ class Differ {
             add(Kind::Network, Action::Create, network.name, {{"not there", {}, {}, {}}}).id);
         continue;
       }
-      std::vector<Reason> reasons = bridge_differences(network.bridge, *at);
+      std::vector<Reason> reasons =
+          bridge_drift(network, bridge_differences(network.bridge, *at), actual_);
       if (reasons.empty()) {
         ++plan_.unchanged;
       } else {
@@ -163,7 +168,9 @@ class Differ {
     for (const Container& container : plan_.desired.containers) {
       plan_.ports.insert(plan_.ports.end(), container.ports.begin(), container.ports.end());
     }
-    std::vector<Reason> reasons = port_differences(plan_.ports, actual_.fabric.ports);
+    std::vector<Reason> reasons =
+        port_drift(port_differences(plan_.ports, actual_.fabric.ports), actual_.ports_table,
+                   plan_.ports, options_.recorded, actual_);
     if (reasons.empty()) {
       if (!plan_.ports.empty()) ++plan_.unchanged;
       return;
@@ -293,6 +300,8 @@ class Differ {
     for (const Change& change : changes) {
       (change.effect == Effect::Replace ? replacing : in_place).push_back(change.reason);
     }
+    ContainerDrift drift = container_drift(container, *found, {.unchanged = changes.empty()});
+    in_place.insert(in_place.end(), drift.reasons.begin(), drift.reasons.end());
     for (const DependencySpec& dependency : container.depends_on) {
       if (dependency.restart && replaced_.count(dependency.container) != 0) {
         replacing.push_back({cat("dependency ", dependency.container, " is replaced"), {}, {}, {}});
@@ -310,7 +319,9 @@ class Differ {
       in_place.insert(in_place.begin(), Reason{*why, {}, {}, {}});
       return {true, Action::Start, std::move(in_place)};
     }
-    if (!in_place.empty()) return {true, Action::Update, std::move(in_place)};
+    if (!in_place.empty()) {
+      return {true, drift.restart ? Action::Restart : Action::Update, std::move(in_place)};
+    }
     return {};
   }
 
@@ -334,6 +345,7 @@ class Differ {
         if (!found.error.empty()) return cat("could not start: ", found.error);
         return "was never started";
       case ContainerStatus::Exited:
+        if (found.from_before && !found.exit.known) return "ran before the machine was restarted";
         if (!found.exit.known) return "has ended (exit code unknown)";
         if (found.exit.oom_killed) return "has ended (out of memory)";
         return cat("has ended (exit code ", found.exit.code, ")");
@@ -363,12 +375,9 @@ class Differ {
         reasons.push_back({"left by an unfinished run", {}, {}, {}});
       } else {
         action = Action::Update;
-        if (at->second->bridge != endpoint.link.bridge) {
-          reasons.push_back(
-              {cat("device ", endpoint.link.device, " is not on bridge ", endpoint.link.bridge),
-               {},
-               {},
-               {}});
+        // A changed link is told as that; setting it mends the rest, too.
+        if (old != recorded.end() && old->link == endpoint.link) {
+          reasons = endpoint_drift(endpoint, *at->second, container, found, actual_);
         }
         if (old == recorded.end()) {
           reasons.push_back({"left by an unfinished run", {}, {}, {}});
@@ -446,7 +455,9 @@ class Differ {
       }
       if (decision.action != Action::Prepare) wait_for_dependencies(container, step);
       replaced_.insert(container.name);
-      if (decision.action == Action::Start) replaced_.erase(container.name);
+      if (decision.action != Action::Create && decision.action != Action::Replace) {
+        replaced_.erase(container.name);
+      }
     }
     std::sort(step.after.begin(), step.after.end());
     step.after.erase(std::unique(step.after.begin(), step.after.end()), step.after.end());

@@ -1,5 +1,7 @@
 // plan_start(), plan_stop(), plan_lifecycle(), plan_reconcile(): what is done to containers that
 // are there already. Each works from the recorded intent, never from a stack file.
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "planner/plan.hpp"
 #include "planner/restart.hpp"
@@ -139,13 +141,27 @@ Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
   return out;
 }
 
-Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual) {
+Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual,
+                    const std::vector<std::string>& leave) {
   DiffOptions options;
   options.recorded = &recorded;
+  options.leave = leave;
   for (const Container& container : recorded.containers) {
     const ActualContainer* found = actual.container(container.name);
     if (found != nullptr && stays_ended(container.restart, *found))
       options.leave.push_back(container.name);
+  }
+  // One that is stopped as a whole stays so: nobody needs its networks and ports.
+  const auto is_stopped = [](const ActualContainer& found) {
+    return found.status == ContainerStatus::Exited && found.stopped_by_user;
+  };
+  const bool all_stopped =
+      !actual.containers.empty() && actual.containers.size() == recorded.containers.size() &&
+      std::all_of(actual.containers.begin(), actual.containers.end(), is_stopped);
+  if (all_stopped) {
+    Plan out = begin(recorded, actual);
+    out.unchanged = static_cast<unsigned>(actual.containers.size());
+    return out;
   }
   return without_orphans(diff(recorded, actual, options));
 }

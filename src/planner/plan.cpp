@@ -194,8 +194,10 @@ std::string to_text(const Plan& plan, TextOptions options) {
   std::string out;
   std::size_t target_width = 0;
   for (const Step& step : plan.steps) target_width = std::max(target_width, width_of(step.target));
-  constexpr std::size_t kind_width = 9;    // "container"
-  constexpr std::size_t action_width = 7;  // "replace"
+  const bool ours = std::any_of(plan.steps.begin(), plan.steps.end(),
+                                [](const Step& step) { return step.kind == Kind::Supervisor; });
+  const std::size_t kind_width = ours ? 10 : 9;  // "supervisor", "container"
+  constexpr std::size_t action_width = 7;        // "replace"
   const std::string indent(2 + kind_width + 2 + target_width + 2 + action_width + 2, ' ');
   for (const Step& step : plan.steps) {
     const Look look = look_of(step.action);
@@ -213,6 +215,7 @@ std::string to_text(const Plan& plan, TextOptions options) {
     out.append(cat("Left alone, in no service of the file (--remove-orphans removes them): ",
                    base::join(plan.orphans, ", "), "\n"));
   }
+  for (const std::string& note : plan.notes) out.append(cat("Note: ", note, "\n"));
   if (plan.steps.empty()) {
     out.append(plan.forget ? cat("Nothing to do: ", plan.project, " is not up.\n")
                            : cat("Nothing to do: ", plan.project, " is up to date.\n"));

@@ -13,7 +13,7 @@
 
 namespace planner {
 
-enum class Kind : std::uint8_t { Network, Volume, Endpoint, Ports, Container };
+enum class Kind : std::uint8_t { Supervisor, Network, Volume, Endpoint, Ports, Container };
 // Replace: stop, remove, create and start under the same name. Update: in place, nothing restarts.
 // Start: exists (exited), is started again with its files kept. Stop: ends, stays listed. Restart:
 // one after the other. Signal: Plan::signal is sent to its pid 1. Pause, Unpause: all its processes
@@ -75,6 +75,7 @@ struct Plan {
   std::vector<std::string>
       orphans;             // containers of no service of the file that stay: worth a warning
   unsigned unchanged = 0;  // objects looked at that need no step
+  std::vector<std::string> notes;  // what was seen and no step mends: for people
 
   [[nodiscard]] bool empty() const { return steps.empty(); }
   [[nodiscard]] const Step* step(const std::string& id) const;
@@ -149,6 +150,8 @@ Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
 // The plan of `reconcile`: mends drift and starts what has ended although its restart policy wants
 // it to run. What somebody stopped, and what ended by itself and is not to be restarted, stays
 // ended.
-Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual);
+// `leave`: containers that are left alone besides.
+Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual,
+                    const std::vector<std::string>& leave = {});
 
 }  // namespace planner

@@ -34,8 +34,11 @@ std::optional<base::Duration> restart_delay(const spec::RestartPolicy& policy,
 bool stays_ended(const spec::RestartPolicy& policy, const ActualContainer& found) {
   // Made and never started, because that was asked for.
   if (found.status == ContainerStatus::Created) return found.stopped_by_user;
-  return found.status == ContainerStatus::Exited &&
-         !restart_delay(policy, {found.exit, {}, found.recent_restarts, found.stopped_by_user});
+  if (found.status != ContainerStatus::Exited) return false;
+  // It ran when the machine went down: what the intent wants to run comes back, whatever its
+  // policy.
+  if (found.from_before && !found.exit.known && !found.stopped_by_user) return false;
+  return !restart_delay(policy, {found.exit, {}, found.recent_restarts, found.stopped_by_user});
 }
 
 }  // namespace planner

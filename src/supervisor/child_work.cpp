@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/sys.hpp"
 
@@ -21,10 +23,18 @@ ChildWork::~ChildWork() {
 void ChildWork::run(const std::function<void()>& work, base::Duration deadline,
                     std::function<void(const std::string&)> done) {
   auto [reader, writer] = base::sys::pipe(O_NONBLOCK);
+  CRASH_POINT("work/before");
+  const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) base::throw_errno("fork");
   if (pid == 0) {
     int status = 0;
+    // Nothing of us outlives us in a child: our lock and names are the next supervisor's, which
+    // begins the same work anew.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(2);
+    base::sys::close_all_but(writer.get());
+    CRASH_POINT("work/child");
     try {
       work();
     } catch (const std::exception& error) {
@@ -57,6 +67,7 @@ void ChildWork::finish(std::uint64_t id) {
   loop_.remove(job.timer);
   int status = 0;
   ::waitpid(job.pid, &status, 0);
+  CRASH_POINT("work/ended");
   std::string error;
   if (!WIFEXITED(status)) {
     error = "did not end in time";

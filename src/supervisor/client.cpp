@@ -1,6 +1,7 @@
 #include "supervisor/client.hpp"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -9,10 +10,14 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
 #include "base/sys.hpp"
+#include "executor/cgroup.hpp"
+#include "executor/look.hpp"
+#include "executor/world.hpp"
 #include "supervisor/control.hpp"
 #include "supervisor/frame.hpp"
 #include "supervisor/keeper.hpp"
@@ -52,45 +57,91 @@ std::optional<Client> Client::connect(const base::ProjectPaths& paths) {
   return Client(std::move(socket));
 }
 
+bool wake(const base::ProjectPaths& paths) {
+  const auto look = executor::look_at_supervisor(paths);
+  if (!look || (!look->keeper_stopped && !look->stopped)) return false;
+  if (look->keeper_stopped) base::send_signal(base::open_pidfd(look->keeper), SIGCONT);
+  if (look->stopped) base::send_signal(base::open_pidfd(look->process), SIGCONT);
+  return true;
+}
+
 Client Client::start(const base::ProjectPaths& paths) {
+  const bool woken = wake(paths);
   if (auto running = connect(paths)) return std::move(*running);
-  base::sys::make_dirs(paths.data, 0700);
-  base::sys::make_dirs(paths.run, 0700);
-  // The new supervisor serves this pair from its first moment: no waiting for a socket to appear.
-  auto [ours, theirs] = base::sys::socket_pair(SOCK_STREAM);
-  start_keeper({paths, std::move(theirs), {}});
-  pollfd wait{ours.get(), POLLIN, 0};
-  const base::Duration give_up = base::sys::monotonic_now() + std::chrono::seconds(20);
-  std::string buffer;
-  while (base::sys::monotonic_now() < give_up) {
-    if (::poll(&wait, 1, 1000) <= 0) continue;
-    if (!receive_more(ours.get(), buffer)) {
-      // Another supervisor was faster and has the lock: it serves us.
-      for (int i = 0; i < 200; ++i) {
-        if (auto running = connect(paths)) return std::move(*running);
-        ::usleep(10'000);
+  // A keeper that goes on starts a supervisor at once.
+  for (int i = 0; woken && i < 200; ++i) {
+    ::usleep(10'000);
+    if (auto running = connect(paths)) return std::move(*running);
+  }
+  // More than once: the supervisor that was faster than ours may have been about to leave.
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    base::sys::make_dirs(paths.data, 0700);
+    base::sys::make_dirs(paths.run, 0700);
+    // The new supervisor serves this pair from its first moment: no waiting for a socket to appear.
+    auto [ours, theirs] = base::sys::socket_pair(SOCK_STREAM);
+    CRASH_POINT("start/before");
+    start_keeper({paths, std::move(theirs), {}});
+    CRASH_POINT("start/after");
+    pollfd wait{ours.get(), POLLIN, 0};
+    const base::Duration give_up = base::sys::monotonic_now() + std::chrono::seconds(20);
+    std::string buffer;
+    bool ended = false;
+    while (!ended && base::sys::monotonic_now() < give_up) {
+      if (::poll(&wait, 1, 1000) <= 0) continue;
+      ended = !receive_more(ours.get(), buffer);
+      if (take_frame(buffer)) {
+        Client client(std::move(ours));
+        client.buffer_ = std::move(buffer);
+        return client;
       }
-      break;
     }
-    if (take_frame(buffer)) {
-      Client client(std::move(ours));
-      client.buffer_ = std::move(buffer);
-      return client;
+    if (!ended) break;
+    // Another supervisor was faster and has the lock: it serves us.
+    for (int i = 0; i < 100; ++i) {
+      if (auto running = connect(paths)) return std::move(*running);
+      ::usleep(10'000);
     }
   }
   throw base::Error(base::cat("the supervisor of stack ", paths.project, " does not start"),
                     base::cat("see ", supervisor_log(paths)));
 }
 
-void sweep(const base::ProjectPaths& paths) {
-  if (base::exists(paths.desired)) return;
-  std::optional<base::Fd> lock;
-  if (base::exists(paths.data)) {
-    lock = base::lock_file(paths.lock, {.wait = false});
-    if (!lock) return;  // a supervisor is there, and tidies up when it leaves
+std::optional<base::Fd> try_lock(const base::ProjectPaths& paths) {
+  try {
+    base::sys::make_dirs(paths.data, 0700);
+    return base::lock_file(paths.lock, {.wait = false});
+  } catch (const base::SysError& error) {
+    if (error.errnum() != ENOENT) throw;
+    return {};
   }
+}
+
+void sweep(const base::ProjectPaths& paths) {
+  if (base::exists(paths.desired) || !base::exists(paths.roots.data)) return;
+  auto lock = try_lock(paths);
+  // A supervisor that serves tidies up when it leaves; one that was killed just now is waited for.
+  for (int i = 0; !lock && i < 1000 && !base::exists(paths.desired); ++i) {
+    ::usleep(2'000);
+    lock = try_lock(paths);
+  }
+  if (!lock || base::exists(paths.desired)) return;
+  CRASH_POINT("sweep/networks");
+  executor::disown_networks(paths.roots, paths.project);
+  CRASH_POINT("sweep/cgroup");
+  try {
+    executor::remove_cgroup(paths.cgroup);
+    executor::remove_empty_cgroup(paths.roots.cgroup_parent);
+  } catch (const base::SysError& error) {
+    if (error.errnum() != EBUSY) throw;  // a keeper is in it: its next supervisor tidies up
+  }
+  CRASH_POINT("sweep/before");
   base::remove_tree(paths.run);
-  base::remove_tree(paths.data);
+  CRASH_POINT("sweep/between");
+  try {
+    base::remove_tree(paths.data);  // the lock with it
+  } catch (const base::SysError& error) {
+    if (error.errnum() != ENOTEMPTY) throw;  // a supervisor has come meanwhile: as above
+  }
 }
 
 ApplyResult Client::apply(const planner::Plan& plan, const ApplyOptions& options,
@@ -98,12 +149,20 @@ ApplyResult Client::apply(const planner::Plan& plan, const ApplyOptions& options
   nlohmann::json request{{"op", "apply"}, {"plan", plan}};
   request["stop_timeout"] = options.stop_timeout;
   if (options.stdin_pipe >= 0) request["stdin_pipe"] = options.stdin_pipe;
-  send_frame(socket_.get(), request);
+  CRASH_POINT("request/before");
+  const ApplyResult gone{false, true, "the supervisor ended while it carried the plan out"};
+  try {
+    send_frame(socket_.get(), request);
+  } catch (const base::SysError&) {
+    return gone;
+  }
+  CRASH_POINT("request/sent");
   bool interrupted = false;
   while (true) {
     while (const auto frame = take_frame(buffer_)) {
       const auto message = nlohmann::json::parse(*frame, nullptr, false);
       if (!message.is_object()) continue;
+      CRASH_POINT("request/event");
       if (message.contains("step")) {
         on_event(message.get<executor::StepEvent>());
       } else if (message.contains("end")) {
@@ -119,10 +178,14 @@ ApplyResult Client::apply(const planner::Plan& plan, const ApplyOptions& options
     if (::poll(wait.data(), count, -1) < 0 && errno != EINTR) base::throw_errno("poll");
     if (count == 2 && wait[1].revents != 0) {
       interrupted = true;
-      send_frame(socket_.get(), {{"op", "cancel"}});
+      try {
+        send_frame(socket_.get(), {{"op", "cancel"}});
+      } catch (const base::SysError&) {
+        return gone;
+      }
     }
     if (wait[0].revents != 0 && !receive_more(socket_.get(), buffer_)) {
-      return {false, true, "the supervisor ended while it carried the plan out"};
+      return gone;
     }
   }
 }

@@ -49,6 +49,14 @@ class Client {
   std::string buffer_;
 };
 
+// Lets keeper and supervisor go on where somebody has stopped them (SIGSTOP).
+// True when one was.
+bool wake(const base::ProjectPaths& paths);
+
+// The lock that makes a supervisor the only one of its stack: nothing while another has it, or
+// while somebody removes the folder in which it lies.
+std::optional<base::Fd> try_lock(const base::ProjectPaths& paths);
+
 // Removes the folders of a stack of which nothing is there: a command that was killed before it had
 // started a supervisor leaves them. Does nothing where there is a supervisor or an intent.
 void sweep(const base::ProjectPaths& paths);

@@ -1,5 +1,6 @@
 #include "supervisor/container.hpp"
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/log.hpp"
@@ -116,6 +117,7 @@ executor::StepResult Container::update(planner::Container spec) {
       executor::ensure_cgroup(host_.paths.container_cgroup(spec.name),
                               executor::cgroup_settings(spec));
     }
+    CRASH_POINT("update/before");
     const bool health_changed = spec.healthcheck != spec_.healthcheck;
     spec_ = std::move(spec);
     base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));

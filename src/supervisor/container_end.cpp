@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/sys.hpp"
@@ -67,6 +68,7 @@ void Container::ended(const planner::ExitState& exit) {
     host_.loop.remove(*id);
     *id = 0;
   }
+  CRASH_POINT("ended/before");
   stop_health();
   hooks_.reset();
   ending_ = false;
@@ -108,6 +110,7 @@ void Container::ended(const planner::ExitState& exit) {
     });
   }
   save();
+  CRASH_POINT("ended/saved");
   host_.keeper.forget(process);
   if (spec_.tty && !owned()) {
     host_.logs.detach(spec_.name);
@@ -207,7 +210,9 @@ void Container::begin_end(base::Duration grace) {
 }
 
 void Container::send_stop_signal() {
+  CRASH_POINT("stop/signal/before");
   base::send_signal(launched_.pidfd, spec_.stop_signal);
+  CRASH_POINT("stop/signal/after");
   tell("kill", {{"signal", std::to_string(spec_.stop_signal)}});
 }
 

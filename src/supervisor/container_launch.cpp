@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/log.hpp"
@@ -36,6 +37,7 @@ base::Fd open_fifo(const std::string& path) {
   if (::mkfifo(path.c_str(), 0622) != 0 && errno != EEXIST) base::throw_errno("mkfifo", path);
   // 0622 whatever the umask: /dev/stdout can be opened again by any user of the container.
   if (::chmod(path.c_str(), 0622) != 0) base::throw_errno("chmod", path);
+  CRASH_POINT("fifo/made");
   base::Fd fd = base::sys::open(path, O_RDWR);
   ::fcntl(fd.get(), F_SETPIPE_SZ, kPipeSize);
   return fd;
@@ -220,10 +222,13 @@ void Container::begin_launch(Done done) {
                                   .stderr_fd = spec_.tty ? slave.get() : err_.get(),
                                   .clone_parent = true});
     given_stdin_.reset();
+    CRASH_POINT("launch/hold");
     hold_streams();
     attach_logs();
+    CRASH_POINT("launch/logs");
     state_.process = base::identify(launched_.pid).value_or(base::ProcessId{launched_.pid, 0});
     save();
+    CRASH_POINT("launch/saved");
   } catch (const base::Error& error) {
     state_.status = ContainerStatus::Exited;
     state_.error = error.what();
@@ -241,6 +246,7 @@ void Container::begin_launch(Done done) {
 void Container::on_status() {
   host_.loop.remove(status_watch_);
   status_watch_ = 0;
+  CRASH_POINT("launch/status");
   const auto failed = executor::launch_outcome(launched_);
   launched_.status.reset();
   Done done = std::move(launch_done_);

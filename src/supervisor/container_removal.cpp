@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/sys.hpp"
@@ -22,7 +23,9 @@ void Container::throw_away_data() {
   base::sys::make_dir(trash, 0700);
   const std::string away =
       base::cat(trash, "/", spec_.name, ".", base::sys::monotonic_now().count(), ".", counter++);
+  CRASH_POINT("trash/before");
   if (::rename(data.c_str(), away.c_str()) != 0) base::throw_errno("rename", data);
+  CRASH_POINT("trash/after");
 }
 
 void Container::remove(RemoveOptions options, Done done) {
@@ -53,6 +56,7 @@ void Container::finish_removal(RemoveOptions options, const Done& done, const st
     done(failed_step(error));
     return;
   }
+  CRASH_POINT("removal/cgroup-gone");
   tell("destroy");
   try {
     throw_away_data();

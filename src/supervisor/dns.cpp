@@ -129,6 +129,7 @@ struct Dns::Impl {
   DnsForwarder forwarder;
   std::unordered_map<std::string, std::unique_ptr<ClientDns>> clients;
   std::uint64_t next_connection = 1;
+  std::function<void(const std::string&)> renewed;
   std::deque<base::Fd> used;  // netlink sockets, see ensure_dns_redirect
   Loop::Id used_timer = 0;
 
@@ -177,6 +178,41 @@ struct Dns::Impl {
     c.tcp = listen_socket(SOCK_STREAM, c.tcp_port);
   }
 
+  // Somebody can end sockets from outside (SOCK_DESTROY, as `ss -K` does): such a one is deaf.
+  static bool are_alive(const ClientDns& c) {
+    sockaddr_in address{};
+    socklen_t length = sizeof address;
+    if (::getsockname(c.udp.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
+        address.sin_port == 0) {
+      return false;
+    }
+    int listens = 0;
+    length = sizeof listens;
+    return ::getsockopt(c.tcp.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 &&
+           listens != 0;
+  }
+
+  // Not from inside a callback of what is closed here.
+  void revive_soon(const std::string& name) {
+    ClientDns* c = find(name);
+    if (c == nullptr || are_alive(*c)) return;
+    // They would be ready for ever.
+    loop.remove(std::exchange(c->udp_watch, 0));
+    loop.remove(std::exchange(c->tcp_watch, 0));
+    loop.soon([this, name] {
+      const ClientDns* dead = find(name);
+      if (dead == nullptr || are_alive(*dead)) return;
+      base::log::warn(base::cat(name, ": somebody ended the sockets that answer names: new ones"));
+      try {
+        const DnsClient wanted = dead->client;
+        attach(wanted, {});
+        if (renewed) renewed(name);
+      } catch (const base::Error& error) {
+        base::log::warn(error.what());
+      }
+    });
+  }
+
   bool attach(const DnsClient& wanted, std::vector<base::Fd> held) {
     std::vector<DnsServer> servers;
     for (const std::string& text : wanted.upstream) {
@@ -193,7 +229,8 @@ struct Dns::Impl {
     if (::fstat(netns.get(), &info) != 0) base::throw_errno("fstat", wanted.netns);
 
     auto& slot = clients[wanted.container];
-    const bool fresh = !slot || slot->netns_dev != info.st_dev || slot->netns_ino != info.st_ino;
+    const bool fresh = !slot || slot->netns_dev != info.st_dev || slot->netns_ino != info.st_ino ||
+                       !are_alive(*slot);
     if (fresh) {
       if (slot) close(*slot);
       slot = std::make_unique<ClientDns>();
@@ -308,7 +345,10 @@ struct Dns::Impl {
       socklen_t length = sizeof peer;
       const ssize_t n = ::recvfrom(c->udp.get(), buffer.data(), buffer.size(), 0,
                                    reinterpret_cast<sockaddr*>(&peer), &length);
-      if (n < 0) return;
+      if (n < 0) {
+        if (errno != EAGAIN && errno != EINTR) revive_soon(name);
+        return;
+      }
       const int socket = c->udp.get();
       answer(*c, DnsView(buffer).first(static_cast<std::size_t>(n)), DnsForwarder::Transport::Udp,
              [this, name, socket, peer](const DnsBytes& bytes) {
@@ -340,6 +380,7 @@ struct Dns::Impl {
       });
       return;
     }
+    if (!socket && errno == EINVAL) return revive_soon(name);  // it does not listen any more
     if (!socket || c->connections.size() >= kMaxTcp) return;
     const std::uint64_t id = next_connection++;
     Connection& connection = c->connections[id];
@@ -448,6 +489,10 @@ struct Dns::Impl {
 Dns::Dns(Loop& loop, Resolve resolve, Reverse reverse)
     : impl_(std::make_unique<Impl>(loop, std::move(resolve), std::move(reverse))) {}
 Dns::~Dns() = default;
+
+void Dns::on_renewed(std::function<void(const std::string& container)> call) {
+  impl_->renewed = std::move(call);
+}
 
 bool Dns::attach(const DnsClient& client, std::vector<base::Fd> held) {
   return impl_->attach(client, std::move(held));

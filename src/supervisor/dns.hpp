@@ -42,6 +42,8 @@ class Dns {
   // nobody lived wait in them. True when the sockets are new or taken over, false when they were
   // this process's already.
   bool attach(const DnsClient& client, std::vector<base::Fd> held = {});
+  // Called when sockets that somebody ended were replaced by themselves.
+  void on_renewed(std::function<void(const std::string& container)> call);
   // Those of one container, or nothing: for somebody who keeps them while we may die.
   [[nodiscard]] std::vector<int> sockets(const std::string& container) const;
   void detach(const std::string& container);

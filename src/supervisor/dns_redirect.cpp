@@ -24,7 +24,7 @@ namespace supervisor {
 
 namespace {
 
-constexpr const char* kChain = "output";
+constexpr const char* kChain = netfab::kRedirectionChain;
 constexpr std::int32_t kDstNat = -100;  // NF_IP_PRI_NAT_DST
 
 // One nf_tables transaction as bytes.
@@ -191,7 +191,12 @@ void add_rule(Batch& batch, std::uint8_t protocol, std::uint16_t port) {
 base::Fd ensure_dns_redirect(std::uint16_t udp_port, std::uint16_t tcp_port) {
   Batch batch;
   drop_table(batch);
-  batch.message(NFT_MSG_NEWTABLE, NLM_F_CREATE, [&] { name_table(batch); });
+  batch.message(NFT_MSG_NEWTABLE, NLM_F_CREATE, [&] {
+    name_table(batch);
+    // Where our sockets are, for whoever looks whether they are there.
+    const std::string note = netfab::encode_redirection({udp_port, tcp_port});
+    batch.raw(NFTA_TABLE_USERDATA, note.data(), note.size());
+  });
   batch.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, [&] {
     batch.text(NFTA_CHAIN_TABLE, kDnsTable);
     batch.text(NFTA_CHAIN_NAME, kChain);

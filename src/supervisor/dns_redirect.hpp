@@ -6,11 +6,12 @@
 #include <cstdint>
 
 #include "base/fd.hpp"
+#include "netfab/inside.hpp"
 
 namespace supervisor {
 
-inline constexpr const char* kDnsTable = "stack-dns";
-inline constexpr std::uint32_t kDnsAddress = 0x7f00000b;  // 127.0.0.11
+inline constexpr const char* kDnsTable = netfab::kRedirectionTable;
+inline constexpr std::uint32_t kDnsAddress = netfab::kNameServer;  // 127.0.0.11
 
 // Puts the table in place of an older one in one transaction. Throws base::SysError.
 // The socket it was done with is given back to be closed later: closed at once, the kernel would

@@ -18,6 +18,7 @@
 #include <deque>
 #include <map>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/process.hpp"
@@ -83,9 +84,11 @@ pid_t spawn_self(const char* name, const base::ProjectPaths& paths, int three, i
                              POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
   std::vector<std::string> words = program_arguments(name, paths);
   pid_t pid = 0;
+  CRASH_POINT("spawn/", name, "/before");
   const int error = ::posix_spawn(&pid, "/proc/self/exe", &spawn.actions, &spawn.attributes,
                                   raw(words).data(), environ);
   if (error != 0) throw base::SysError(error, "start", name);
+  CRASH_POINT("spawn/", name, "/after");
   return pid;
 }
 
@@ -104,7 +107,9 @@ class Keeper {
     ::signal(SIGPIPE, SIG_IGN);
     ::signal(SIGHUP, SIG_IGN);
     const base::Fd signals(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+    CRASH_POINT("started");
     take_over();
+    CRASH_POINT("taken-over");
     try {
       // So that the end of a cron job or of a unit does not end the stack.
       executor::leave_callers_cgroups(supervisor_cgroup(paths_));
@@ -170,6 +175,7 @@ class Keeper {
     }
     if (!message.got || message.text.empty()) return;
     const std::string text = message.text.substr(1);
+    CRASH_POINT("message/", message.text[0], "/before");
     switch (static_cast<KeeperVerb>(message.text[0])) {
       case KeeperVerb::Hold:
         held_[text] = std::move(message.fds);
@@ -199,6 +205,7 @@ class Keeper {
       case KeeperVerb::Exit:
         break;
     }
+    CRASH_POINT("message/", message.text[0], "/after");
   }
 
   // False when all is over.
@@ -210,17 +217,25 @@ class Keeper {
       if (pid == supervisor_) {
         ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED);
         supervisor_ = 0;
+        CRASH_POINT("reap/supervisor");
         // Messages sent just before its end count: descriptors to hold, or that we may go.
         while (socket_ && pending()) serve();
         socket_.reset();
-        if (quit_ || (info.si_code == CLD_EXITED && info.si_status == 0)) return false;
+        if (quit_ || (info.si_code == CLD_EXITED && info.si_status == 0)) {
+          CRASH_POINT("leaves");
+          return false;
+        }
         if (restart_delay_ms_ <= 1) start_supervisor({});
         continue;
       }
+      CRASH_POINT("reap/before");
       const executor::ExitRecord record = write_down(info);
+      CRASH_POINT("reap/written");
       ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED);
       // Told after it was reaped: its control group is empty then and can be removed.
+      CRASH_POINT("reap/reaped");
       if (socket_) send(KeeperVerb::Exit, encode_exit(record));
+      CRASH_POINT("reap/told");
     }
     return true;
   }
@@ -283,6 +298,7 @@ base::ProjectPaths parse_program_arguments(int argc, char** argv) {
 void start_keeper(KeeperStart start) {
   auto [ours, theirs] = base::sys::socket_pair(SOCK_SEQPACKET);
   // A process between us and the keeper, so that the keeper is nobody's child for long.
+  CRASH_POINT("keeper/before-fork");
   const pid_t between = ::fork();
   if (between < 0) base::throw_errno("fork");
   if (between == 0) {
@@ -297,12 +313,16 @@ void start_keeper(KeeperStart start) {
     ::_exit(status);
   }
   theirs.reset();
-  for (const auto& [key, fds] : start.held) base::sys::send_with_fds(ours.get(), key, fds);
+  for (const auto& [key, fds] : start.held) {
+    CRASH_POINT("keeper/hand-over");
+    base::sys::send_with_fds(ours.get(), key, fds);
+  }
   ours.reset();
   int status = 0;
   while (::waitpid(between, &status, 0) < 0 && errno == EINTR) {
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw base::Error("cannot start the keeper");
+  CRASH_POINT("keeper/started");
 }
 
 int keeper_main(int argc, char** argv) {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/sys.hpp"
 #include "base/text.hpp"
@@ -29,7 +30,9 @@ bool decode_exit(const std::string& text, executor::ExitRecord& record) {
 }
 
 void KeeperLink::send(KeeperVerb verb, const std::string& text, const std::vector<int>& fds) {
+  CRASH_POINT("keeper/tell/", static_cast<char>(verb), "/before");
   base::sys::send_with_fds(socket_.get(), base::cat(static_cast<char>(verb), text), fds);
+  CRASH_POINT("keeper/tell/", static_cast<char>(verb), "/after");
 }
 
 KeeperLink::Inventory KeeperLink::list() {

@@ -28,6 +28,10 @@ enum class KeeperVerb : char {
   Quit = 'Q',    // supervisor → keeper: nothing is left to do
 };
 
+// Under which a dying keeper's supervisor hands the stack's lock to the next one, so that it is
+// never free in between and nobody else's supervisor gets ahead of the one that has the logs.
+inline constexpr const char* kLockKey = "lock:";
+
 std::string encode_exit(const executor::ExitRecord& record);
 bool decode_exit(const std::string& text, executor::ExitRecord& record);
 

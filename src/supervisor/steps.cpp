@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
@@ -58,8 +59,12 @@ std::function<void(executor::StepResult)> telling(const char* word,
 }  // namespace
 
 void Supervisor::begin(const planner::Step& step, Done done) {
+  CRASH_POINT("step/", step.id, "/begin");
   try {
     switch (step.kind) {
+      case Kind::Supervisor:
+        done({});  // it is there, and listens
+        return;
       case Kind::Network:
         step_network(step, done);
         return;
@@ -156,6 +161,7 @@ void Supervisor::step_endpoint(const planner::Step& step, const Done& done) {
     throw base::Error(base::cat(step.id, " is not in the plan"));
   }
   base::sys::make_dirs(paths_.container_run(container), 0700);
+  pin_again(container);
   netfab::ensure_netns(link->netns);
   netfab::ensure_endpoint(*link);
   attach_dns(*spec);
@@ -222,53 +228,6 @@ void Supervisor::publish(const std::vector<netfab::PublishedPort>& ports) {
   }
 }
 
-// A flushed firewall cuts nobody for longer than it takes us to wake up. (A table that we own could
-// not be flushed at all, but one of a network has several masters, and older kernels cannot.)
-void Supervisor::watch_tables() {
-  try {
-    tables_.emplace();
-    loop_.watch(tables_->fd(), EPOLLIN, [this](std::uint32_t) {
-      if (!tables_->changed()) return;
-      tables_changed_ = true;
-      if (!runner_) mend_tables();
-    });
-  } catch (const base::Error& error) {
-    base::log::warn(error.what());
-  }
-}
-
-// What a plan of ours replaced looks the same from here; it is looked at behind the plan's back.
-void Supervisor::mend_tables_later() {
-  if (!tables_changed_) return;
-  loop_.after(std::chrono::milliseconds(200), [this] {
-    if (tables_changed_ && !runner_) mend_tables();
-  });
-}
-
-void Supervisor::mend_tables() {
-  tables_changed_ = false;
-  try {
-    const base::Fd lock = executor::lock_networks(paths_.roots);
-    const std::vector<netfab::Bridge> bridges = netfab::observe_links().bridges;
-    for (const planner::Network& network : intent_.networks) {
-      const netfab::Bridge& wished = network.bridge;
-      const auto at = std::find_if(bridges.begin(), bridges.end(), [&](const auto& bridge) {
-        return bridge.device == wished.device;
-      });
-      if (at == bridges.end() || at->table == wished.table) continue;
-      base::log::warn(base::cat("nft table ", wished.table, " of network ", network.name,
-                                " was changed by somebody else: made again"));
-      netfab::ensure_bridge(wished);
-    }
-    if (netfab::observe_ports(paths_.ports_table) == published_) return;
-    base::log::warn(
-        base::cat("nft table ", paths_.ports_table, " was changed by somebody else: made again"));
-    netfab::ensure_ports(paths_.ports_table, published_, paths_.project);
-  } catch (const base::Error& error) {
-    base::log::warn(error.what());
-  }
-}
-
 void Supervisor::step_container(const planner::Step& step, Done done) {
   const std::string name = step.target;
   const planner::Container* desired = desired_container(name);
@@ -323,6 +282,7 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
       return;
     case Action::Update:
       if (desired == nullptr || existing == containers_.end()) break;
+      mend(*desired);
       done(existing->second->update(*desired));
       return;
     case Action::Create:
@@ -423,6 +383,7 @@ void Supervisor::reserve(const planner::DesiredState& desired) {
         record.leases.push_back(std::move(lease));
       }
     }
+    CRASH_POINT("reserve/network");
     executor::write_network(paths_.roots, record);
   }
 }
@@ -474,7 +435,9 @@ void Supervisor::write_intent(const planner::Plan& plan) {
   }
   if (intent == intent_) return;
   intent_ = std::move(intent);
-  base::write_atomic(paths_.desired, nlohmann::json(intent_).dump());
+  nlohmann::json text(intent_);
+  text["version"] = 1;
+  base::write_atomic(paths_.desired, text.dump());
 }
 
 void Supervisor::forget_intent() {
@@ -512,16 +475,22 @@ void Supervisor::empty_trash() {
 void Supervisor::forget_everything() {
   try {
     // Back to the root group, which is nobody's: a group with us inside could not be removed.
+    CRASH_POINT("forget/before");
     executor::return_to_root_cgroup(supervisor_cgroup(paths_), ::getpid());
     executor::return_to_root_cgroup(supervisor_cgroup(paths_), ::getppid());
     executor::remove_cgroup(paths_.cgroup);
     executor::remove_empty_cgroup(paths_.roots.cgroup_parent);
+    CRASH_POINT("forget/networks");
+    executor::disown_networks(paths_.roots, paths_.project);
   } catch (const base::Error& error) {
     base::log::warn(error.what());
   }
   try {
+    CRASH_POINT("forget/run");
     base::remove_tree(paths_.run);
+    CRASH_POINT("forget/data");
     base::remove_tree(paths_.data);
+    CRASH_POINT("forget/done");
   } catch (const base::Error& error) {
     base::log::warn(error.what());
   }

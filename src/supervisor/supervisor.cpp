@@ -5,10 +5,12 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
 
+#include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
@@ -25,7 +27,7 @@ namespace supervisor {
 using executor::Phase;
 using planner::ContainerStatus;
 
-Supervisor::Supervisor(base::ProjectPaths paths, base::Fd keeper, base::Fd lock)
+Supervisor::Supervisor(base::ProjectPaths paths, KeeperLink keeper, base::Fd lock)
     : paths_(std::move(paths)),
       lock_(std::move(lock)),
       keeper_(std::move(keeper)),
@@ -56,12 +58,18 @@ Supervisor::Supervisor(base::ProjectPaths paths, base::Fd keeper, base::Fd lock)
       [this](const std::string& container, const base::IpAddress& address) {
         return names_.reverse(container, address);
       });
+  dns_->on_renewed([this](const std::string& container) {
+    keeper_.hold(dns_key(container), dns_->sockets(container));
+  });
 }
 
 Supervisor::~Supervisor() = default;
 
-void Supervisor::run(base::Fd first) {
-  adopt_all();
+void Supervisor::run(base::Fd first, KeeperLink::Inventory inventory) {
+  CRASH_POINT("adopt/before");
+  if (inventory.held.erase(kLockKey) != 0) keeper_.drop(kLockKey);
+  adopt_all(std::move(inventory));
+  CRASH_POINT("adopt/after");
   control_ = std::make_unique<Control>(
       loop_, paths_,
       [this](Control::ClientId client, const nlohmann::json& request) {
@@ -69,6 +77,7 @@ void Supervisor::run(base::Fd first) {
       },
       [this](Control::ClientId) { leave_if_idle(); });
   keeper_watch_ = loop_.watch(keeper_.fd(), EPOLLIN, [this](std::uint32_t) { on_keeper(); });
+  CRASH_POINT("control/listens");
   watch_tables();
   if (first) control_->adopt(std::move(first));
   empty_trash();
@@ -76,8 +85,7 @@ void Supervisor::run(base::Fd first) {
   loop_.run();
 }
 
-void Supervisor::adopt_all() {
-  KeeperLink::Inventory inventory = keeper_.list();
+void Supervisor::adopt_all(KeeperLink::Inventory inventory) {
   if (auto recorded = executor::recorded_intent(paths_)) intent_ = std::move(*recorded);
   host_.working_dir = intent_.working_dir;
   std::vector<executor::ExitRecord> exits = executor::read_exits(paths_.exits);
@@ -95,11 +103,13 @@ void Supervisor::adopt_all() {
     // observe() has turned what ended while we were dead into Exited; the state file still says
     // Running, and adopt() carries out what follows from the end.
     auto as_written = executor::read_state(paths_, state.name);
-    if (as_written && base::is_alive(state.process)) as_written = state;
+    if (base::is_alive(state.process) || state.from_before) as_written = state;
     if (!as_written) continue;
+    if (state.from_before || state.recovered) write_records_again(state);
     attach_dns(spec, std::move(inventory.held[dns_key(spec.name)]));
     const std::string name = spec.name;
     Container& container = member(spec);
+    as_written->from_before = false;
     container.adopt(std::move(*as_written), std::move(inventory.held[name]), exits);
   }
   published_ = netfab::observe_ports(paths_.ports_table);
@@ -126,13 +136,18 @@ void Supervisor::on_keeper() {
 void Supervisor::new_keeper() {
   base::log::warn("the keeper has died: starting another");
   loop_.remove(keeper_watch_);
-  std::vector<std::pair<std::string, std::vector<int>>> held;
+  // The next supervisor takes their names, and nobody takes us for one that serves.
+  control_.reset();
+  relay_.set({});
+  std::vector<std::pair<std::string, std::vector<int>>> held{{kLockKey, {lock_.get()}}};
   for (const auto& [name, container] : containers_) {
     if (auto fds = container->held(); !fds.empty()) held.emplace_back(name, std::move(fds));
     if (auto fds = dns_->sockets(name); !fds.empty())
       held.emplace_back(dns_key(name), std::move(fds));
   }
+  CRASH_POINT("new-keeper/before");
   start_keeper({paths_, {}, std::move(held)});
+  CRASH_POINT("new-keeper/after");
   loop_.stop();
 }
 
@@ -151,6 +166,7 @@ bool Supervisor::has_healthcheck(const std::string& container) {
 void Supervisor::on_changed() {
   names_.invalidate();
   loop_.soon([this] { next_request(); });
+  keep_soon();
   if (runner_) {
     loop_.soon([this] {
       if (runner_) runner_->poke();
@@ -176,6 +192,7 @@ void Supervisor::on_request(Control::ClientId client, const nlohmann::json& requ
       control_->send(client, {{"end", true}, {"ok", false}, {"error", error.what()}});
       return;
     }
+    CRASH_POINT("control/received");
     requests_.push_back(std::move(wanted));
     next_request();
   } else if (op == "cancel") {
@@ -224,9 +241,11 @@ void Supervisor::begin_plan() {
     return;
   }
   host_.working_dir = plan.desired.working_dir;
+  CRASH_POINT("plan/before-reserve");
   try {
     if (makes_something(plan)) {
       reserve(plan.desired);
+      CRASH_POINT("plan/reserved");
       forgotten_ = false;
       write_intent(plan);
     }
@@ -237,10 +256,12 @@ void Supervisor::begin_plan() {
   runner_ = std::make_unique<executor::Runner>(
       plan, *this, [this](const executor::StepEvent& event) { send_event(event); },
       [this](bool ok) { loop_.soon([this, ok] { plan_ended(ok); }); });
+  CRASH_POINT("plan/before-steps");
   runner_->start();
 }
 
 void Supervisor::send_event(const executor::StepEvent& event) {
+  if (event.phase != Phase::Began) CRASH_POINT("step/", event.step, "/ended");
   if (event.phase == Phase::Failed) base::log::error(base::cat(event.target, ": ", event.text));
   executor::StepEvent out = event;
   if (out.kind == planner::Kind::Container && out.phase == Phase::Failed && out.hint.empty()) {
@@ -255,6 +276,7 @@ std::string Supervisor::last_words(const std::string& container) {
 }
 
 void Supervisor::plan_ended(bool ok) {
+  CRASH_POINT("plan/ended");
   runner_.reset();
   if (!ok && current_->client == 0) {
     for (const planner::Container& each : current_->plan.removed) given_up_.insert(each.name);
@@ -266,6 +288,7 @@ void Supervisor::plan_ended(bool ok) {
   names_.invalidate();
   bool written = false;
   try {
+    keep_now();
     // One that was cancelled or failed half-way has left something: `down` must still find it.
     if (ok && current_->plan.forget && containers_.empty()) {
       forget_intent();
@@ -282,7 +305,9 @@ void Supervisor::plan_ended(bool ok) {
 }
 
 void Supervisor::answer(bool ok, bool stale, const std::string& error) {
+  CRASH_POINT("answer/before");
   control_->send(current_->client, {{"end", true}, {"ok", ok}, {"stale", stale}, {"error", error}});
+  CRASH_POINT("answer/after");
   current_.reset();
   empty_trash();
   ::malloc_trim(0);  // a plan is large and rare: at rest we keep what the containers need
@@ -298,8 +323,10 @@ void Supervisor::leave_if_idle() {
       if (container->active() || container->owned()) return;
     }
     // Also one that found nothing to do: it may have waited for the lock of one that took all down.
+    keep_now();
     if (forgotten_ || (containers_.empty() && !base::exists(paths_.desired))) forget_everything();
     keeper_.quit();
+    CRASH_POINT("leaves");
     loop_.stop();
   });
 }
@@ -310,14 +337,41 @@ namespace {
 
 // One supervisor a stack: the lock lies under the data root, which nobody removes in passing.
 // Another one that is about to leave is waited for; one that serves is left alone.
-std::optional<base::Fd> take_lock(const base::ProjectPaths& paths) {
+std::optional<base::Fd> take_lock(const base::ProjectPaths& paths,
+                                  KeeperLink::Inventory& inventory) {
+  if (const auto handed = inventory.held.find(kLockKey);
+      handed != inventory.held.end() && !handed->second.empty()) {
+    struct stat held {};
+    struct stat named {};
+    if (::fstat(handed->second[0].get(), &held) == 0 && ::stat(paths.lock.c_str(), &named) == 0 &&
+        held.st_ino == named.st_ino && held.st_dev == named.st_dev) {
+      return std::move(handed->second[0]);
+    }
+    handed->second.clear();  // of a folder that somebody has removed
+  }
   for (int i = 0; i < 5000; ++i) {
-    base::sys::make_dirs(paths.data, 0700);
-    if (auto lock = base::lock_file(paths.lock, {.wait = false})) return lock;
+    if (auto lock = try_lock(paths)) return lock;
     if (i > 0 && i % 50 == 0 && Client::connect(paths)) return {};
     ::usleep(1000);
   }
   return {};
+}
+
+}  // namespace
+
+namespace {
+
+// Who holds it, for whoever looks (executor::look_at_supervisor). A full disk leaves it empty.
+void sign_lock(const base::Fd& lock) {
+  const auto own = base::identify(::getpid());
+  const auto keeper = base::identify(::getppid());
+  if (!own || !keeper) return;
+  const std::string text = base::cat(base::boot_id(), " ", own->pid, " ", own->start_time, " ",
+                                     keeper->pid, " ", keeper->start_time, "\n");
+  if (::ftruncate(lock.get(), 0) != 0 ||
+      ::pwrite(lock.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    base::log::debug("the lock cannot be signed");
+  }
 }
 
 }  // namespace
@@ -333,11 +387,17 @@ int supervisor_main(int argc, char** argv) {
     ::fcntl(keeper.get(), F_SETFD, FD_CLOEXEC);
     base::Fd client(::fcntl(kFirstClientFd, F_GETFD) >= 0 ? kFirstClientFd : -1);
     if (client) ::fcntl(client.get(), F_SETFD, FD_CLOEXEC);
-    auto lock = take_lock(paths);
+    CRASH_POINT("started");
+    KeeperLink link(std::move(keeper));
+    KeeperLink::Inventory inventory = link.list();
+    auto lock = take_lock(paths, inventory);
+    CRASH_POINT("locked");
     if (!lock) return 0;
+    sign_lock(*lock);
     base::sys::make_dirs(paths.run, 0700);
     base::log::open(supervisor_log(paths));
-    Supervisor(paths, std::move(keeper), std::move(*lock)).run(std::move(client));
+    Supervisor(paths, std::move(link), std::move(*lock))
+        .run(std::move(client), std::move(inventory));
     return 0;
   } catch (const std::exception& error) {
     base::log::error(base::cat("supervisor of ", paths.project, ": ", error.what()));

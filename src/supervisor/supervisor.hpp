@@ -27,11 +27,12 @@ namespace supervisor {
 
 class Supervisor final : public executor::Actuator {
  public:
-  Supervisor(base::ProjectPaths paths, base::Fd keeper, base::Fd lock);
+  Supervisor(base::ProjectPaths paths, KeeperLink keeper, base::Fd lock);
   ~Supervisor() override;
 
   // Takes over what runs, serves `first` when valid, and returns when nothing is left to do.
-  void run(base::Fd first);
+  // `inventory`: what the keeper holds.
+  void run(base::Fd first, KeeperLink::Inventory inventory);
 
   void begin(const planner::Step& step, std::function<void(executor::StepResult)> done) override;
   const planner::ActualContainer* find(const std::string& container) override;
@@ -47,7 +48,8 @@ class Supervisor final : public executor::Actuator {
     base::Fd stdin_pipe;  // of the one-off in the plan
   };
 
-  void adopt_all();
+  void adopt_all(KeeperLink::Inventory inventory);
+  void write_records_again(const planner::ActualContainer& state);
   void on_request(Control::ClientId client, const nlohmann::json& request);
   void on_keeper();
   void on_changed();
@@ -71,11 +73,19 @@ class Supervisor final : public executor::Actuator {
   void publish(const std::vector<netfab::PublishedPort>& ports);
   void watch_tables();
   void mend_tables_later();
+  void mend_tables_after(base::Duration pause);
   void mend_tables();
   void attach_dns(const planner::Container& container, std::vector<base::Fd> held = {});
+  // In place, of a container that runs (mend.cpp).
+  void mend(const planner::Container& wished);
+  void pin_again(const std::string& container);
+  void attach_dns_again(const planner::Container& container);
   // Under which the keeper holds a container's DNS sockets; no container has such a name.
   static std::string dns_key(const std::string& container) { return "dns:" + container; }
   static bool makes_something(const planner::Plan& plan);
+  // What must be known after a reboot (kept.cpp): at once, or within a second.
+  void keep_now();
+  void keep_soon();
   void write_intent(const planner::Plan& plan);
   void forget_intent();
   void make_intent_durable();
@@ -99,6 +109,10 @@ class Supervisor final : public executor::Actuator {
   std::vector<netfab::PublishedPort> published_;  // sorted
   std::optional<netfab::TableWatch> tables_;
   bool tables_changed_ = false;
+  base::Duration tables_mended_{0};  // when last
+  unsigned tables_fought_ = 0;       // how often in a row somebody undid that at once
+  std::string kept_;                 // what the file says
+  Loop::Id keep_timer_ = 0, mend_timer_ = 0;
   std::unique_ptr<Control> control_;
   planner::DesiredState intent_;
   std::set<std::string> given_up_;  // one-offs whose removal was tried

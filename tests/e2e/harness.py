@@ -129,12 +129,16 @@ def remove_old_cgroups():
     """Empty groups of test runs that were killed; rmdir refuses what still has processes."""
     for mount in cgroup_mounts():
         for top in mount.glob("stack-test-*"):
-            if time.time() - top.stat().st_mtime > 3600:
-                for folder, _, _ in os.walk(top, topdown=False):
-                    try:
-                        os.rmdir(folder)
-                    except OSError:
-                        pass
+            try:
+                if time.time() - top.stat().st_mtime <= 3600:
+                    continue
+            except FileNotFoundError:  # of another test that has just ended
+                continue
+            for folder, _, _ in os.walk(top, topdown=False):
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    pass
 
 
 def remove_cgroups(parent):

@@ -96,6 +96,26 @@ class Image(harness.Case):
         self.write("compose.yaml", FILE + "    pull_policy: sometimes\n")
         self.assert_fails("config", match='compose.yaml:6:18: error: .*pull_policy: .sometimes. is not known')
 
+    def test_only_what_is_asked_for(self):
+        """`up SERVICE` needs the images of that service and of those it depends on, and no others."""
+        self.layout.image(self.layers, {**CONFIG, "Healthcheck": None}, tag="two")
+        text = FILE + "    depends_on: [base]\n  base: {image: 'oci:./layout:two'}\n"
+        text += "  far: {image: 'localhost:1/nobody/nothing:7', ports: ['203.0.113.1:9000:9000']}\n"
+        self.write("compose.yaml", text)
+        self.assert_fails("up", "-d", match="compose.yaml:[0-9]+:[0-9]+: error: .*localhost:1/nobody/nothing")
+        self.assertEqual(self.machine.ps("-a"), [])
+        self.stack("up", "-d", "box")
+        self.assertEqual(sorted(row["Service"] for row in self.machine.ps()), ["base", "box"])
+        self.assertEqual(self.stack("plan", "box").out.strip()[:13], "Nothing to do")
+        self.assertIn("imaged-base-1", self.stack("plan", "base", "--force-recreate").out)
+        self.assert_fails("plan", match="image localhost:1/nobody/nothing:7 is not here")
+        self.assert_fails("plan", "far", match="image localhost:1/nobody/nothing:7 is not here")
+        # The name of an image in use is taken away: whoever is not asked for keeps the image it has.
+        self.stack("image", "rm", "-f", f"oci:{self.machine.work}/layout:two")
+        (self.machine.work / "layout/index.json").unlink()
+        self.assertEqual(self.stack("plan", "--no-deps", "box").out.strip()[:13], "Nothing to do")
+        self.stack("down", "-v")
+
     def test_same_by_every_road(self):
         images.need("skopeo", "umoci")
         work = self.machine.work

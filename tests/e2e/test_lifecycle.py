@@ -159,7 +159,7 @@ class Lifecycle(harness.Case):
         harness.kill(keeper)
         harness.run("nft", "flush", "ruleset")
         mended = self.stack("reconcile").out
-        self.assertIn("supervisor started", mended)
+        self.assertIn("supervisor life start: no supervisor is there", mended)
         self.assertIn("life: ports life", mended)
         self.assertTrue(self.served())
         self.assertEqual(m.inits(*ALL), before, "nothing was restarted")

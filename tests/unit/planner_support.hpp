@@ -127,6 +127,9 @@ inline void apply_step(const planner::Plan& plan, const planner::Step& step,
   using planner::Action;
   const bool remove = step.action == Action::Remove;
   switch (step.kind) {
+    case planner::Kind::Supervisor:
+      actual.supervisor_alive = true;
+      return;
     case planner::Kind::Network: {
       netfab::Bridge bridge = plan.network(step.target)->bridge;
       erase_where(actual.fabric.bridges,

@@ -1,0 +1,170 @@
+#include "executor/look.hpp"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/sys.hpp"
+#include "base/text.hpp"
+#include "netfab/inside.hpp"
+#include "netfab/links.hpp"
+#include "netfab/ports.hpp"
+
+namespace executor {
+
+namespace {
+
+using planner::ActualContainer;
+using planner::ContainerStatus;
+
+bool runs(const ActualContainer& container) {
+  return container.status == ContainerStatus::Running;
+}
+
+// Whether something is mounted at `target` as the process sees it. Never goes out of its root, and
+// opens nothing for reading. Where the kernel cannot tell (below 5.8) all is well.
+bool is_mounted(int root, const std::string& target) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const base::Fd fd(
+      static_cast<int>(::syscall(SYS_openat2, root, target.c_str(), &how, sizeof how)));
+  if (!fd) return false;
+  struct ::statx info {};
+  if (::syscall(SYS_statx, fd.get(), "", AT_EMPTY_PATH, 0U, &info) != 0) return true;
+  constexpr std::uint64_t kMountRoot = 0x2000;  // STATX_ATTR_MOUNT_ROOT
+  return (info.stx_attributes_mask & kMountRoot) == 0 || (info.stx_attributes & kMountRoot) != 0;
+}
+
+std::vector<std::string> lost_mounts(const planner::Container& wished, pid_t pid) {
+  const base::Fd root(::open(base::cat("/proc/", pid, "/root").c_str(), O_PATH | O_CLOEXEC));
+  std::vector<std::string> out;
+  if (!root) return out;
+  std::vector<std::string> targets{"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
+  for (const planner::MountSpec& mount : wished.mounts) {
+    targets.push_back(base::clean_path("/" + mount.target));
+  }
+  std::sort(targets.begin(), targets.end());
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+  for (std::string& target : targets) {
+    if (!is_mounted(root.get(), target)) out.push_back(std::move(target));
+  }
+  return out;
+}
+
+void look_at_processes(planner::ActualState& actual, const planner::DesiredState& wished,
+                       const base::ProjectPaths& paths) {
+  for (ActualContainer& container : actual.containers) {
+    const planner::Container* spec = wished.container(container.name);
+    if (!runs(container) || spec == nullptr) continue;
+    planner::CloseLook& look = container.look.emplace();
+    const auto stat = base::process_stat(container.process.pid);
+    look.stopped = stat && stat->state == 'T';
+    const std::string group = paths.container_cgroup(container.name);
+    look.frozen = is_frozen(group);
+    look.limits = limit_differences(group, spec->limits);
+    look.files = etc_differences(*spec, paths);
+    look.lost_mounts = lost_mounts(*spec, container.process.pid);
+  }
+}
+
+void look_inside(planner::ActualState& actual, const planner::DesiredState& wished,
+                 const base::ProjectPaths& paths) {
+  std::vector<ActualContainer*> containers;
+  std::vector<netfab::InsideRequest> requests;
+  for (ActualContainer& container : actual.containers) {
+    const planner::Container* spec = wished.container(container.name);
+    if (!container.look || spec == nullptr) continue;
+    if (spec->network == planner::NetworkKind::Own || spec->network == planner::NetworkKind::None) {
+      containers.push_back(&container);
+      requests.push_back(
+          {paths.netns(container.name), !spec->endpoints.empty(), network_sysctls(*spec)});
+    }
+  }
+  std::vector<netfab::Inside> insides = netfab::observe_insides(requests);
+  for (std::size_t i = 0; i < containers.size(); ++i) {
+    containers[i]->look->inside = std::move(insides[i]);
+  }
+  for (ActualContainer& container : actual.containers) {
+    const planner::Container* spec = wished.container(container.name);
+    if (!container.look || spec == nullptr || spec->sysctls.empty()) continue;
+    container.look->sysctls =
+        sysctl_differences(*spec, container.look->inside, container.process.pid);
+  }
+}
+
+// Of the host, for the bridges that are there.
+void look_at_networks(planner::ActualState& actual, const planner::DesiredState& wished) {
+  for (const planner::Network& network : wished.networks) {
+    const auto& bridges = actual.fabric.bridges;
+    const bool there = std::any_of(bridges.begin(), bridges.end(), [&](const auto& bridge) {
+      return bridge.device == network.bridge.device;
+    });
+    if (!there) continue;
+    auto differences = netfab::bridge_sysctl_differences(network.bridge);
+    if (!differences.empty()) actual.network_sysctls[network.name] = std::move(differences);
+  }
+}
+
+struct LockHolder {
+  base::ProcessId supervisor, keeper;
+};
+
+std::optional<base::ProcessId> process_of(const std::string& pid, const std::string& start) {
+  const auto number = base::parse_uint(pid), ticks = base::parse_uint(start);
+  if (!number || !ticks || *number < 2 || *number > (1U << 22U)) return {};
+  return base::ProcessId{static_cast<pid_t>(*number), *ticks};
+}
+
+// "BOOT PID START PID START", supervisor and keeper, as the holder of the lock wrote it; anything
+// else is not believed.
+std::optional<LockHolder> lock_holder(const std::string& path) {
+  const std::string text = base::read_start(path, 256);
+  const auto words = base::split(base::trim(text), ' ');
+  if (words.size() != 5 || words[0] != base::boot_id()) return {};
+  const auto supervisor = process_of(words[1], words[2]), keeper = process_of(words[3], words[4]);
+  if (!supervisor || !keeper) return {};
+  return LockHolder{*supervisor, *keeper};
+}
+
+// 0: it has gone.
+char state_of(const base::ProcessId& process) {
+  const auto stat = base::process_stat(process.pid);
+  if (!stat || stat->start_time != process.start_time || stat->state == 'Z') return 0;
+  return stat->state;
+}
+
+}  // namespace
+
+std::optional<planner::SupervisorLook> look_at_supervisor(const base::ProjectPaths& paths) {
+  std::optional<LockHolder> holder;
+  try {
+    holder = lock_holder(paths.lock);
+  } catch (const base::SysError&) {  // no lock yet
+  }
+  if (!holder) return {};
+  planner::SupervisorLook out;
+  const char supervisor = state_of(holder->supervisor), keeper = state_of(holder->keeper);
+  if (supervisor != 0) out.process = holder->supervisor;
+  if (keeper != 0) out.keeper = holder->keeper;
+  out.stopped = supervisor == 'T';
+  out.keeper_stopped = keeper == 'T';
+  out.keeper_gone = keeper == 0;
+  return out;
+}
+
+void look_closer(planner::ActualState& actual, const planner::DesiredState& wished,
+                 const base::ProjectPaths& paths) {
+  actual.supervisor = look_at_supervisor(paths);
+  look_at_processes(actual, wished, paths);
+  look_inside(actual, wished, paths);
+  look_at_networks(actual, wished);
+}
+
+}  // namespace executor

@@ -1,0 +1,42 @@
+// look_closer(): completes an ActualState with what only a closer look tells: the inside of each
+// namespace, limits, files of /etc, mounts, sysctls, stopped and frozen processes, our own
+// processes. Reads only, compares with what is wished for; decides nothing (planner/drift.hpp
+// does). Budget: 50 us a container.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/paths.hpp"
+#include "planner/actual.hpp"
+#include "planner/desired.hpp"
+
+namespace executor {
+
+void look_closer(planner::ActualState& actual, const planner::DesiredState& wished,
+                 const base::ProjectPaths& paths);
+
+// Who holds the stack's lock and its parent, as the lock file says; nothing when it says nothing
+// that can be believed.
+std::optional<planner::SupervisorLook> look_at_supervisor(const base::ProjectPaths& paths);
+
+// The pieces, each in the file that also makes what it looks at.
+// cgroup_look.cpp: limits of the group that are not as apply_limits() makes them.
+std::vector<netfab::Difference> limit_differences(const std::string& group,
+                                                  const spec::Limits& limits);
+// Frozen by whichever of the freezers.
+bool is_frozen(const std::string& group);
+void thaw_everywhere(const std::string& group);
+// etc.cpp: files of /etc that lack lines of ours. What the container added is its own.
+std::vector<netfab::Difference> etc_differences(const planner::Container& container,
+                                                const base::ProjectPaths& paths);
+// Puts the missing lines back, keeping what was added.
+void mend_etc(const planner::Container& container, const base::ProjectPaths& paths);
+// sysctl_look.cpp: of a running container's namespaces. Network ones by their file below /proc/sys.
+std::vector<std::string> network_sysctls(const planner::Container& container);
+std::vector<netfab::Difference> sysctl_differences(const planner::Container& container,
+                                                   const netfab::Inside& inside, pid_t pid);
+void mend_sysctls(const planner::Container& container, const std::string& netns, pid_t pid);
+
+}  // namespace executor
