@@ -17,11 +17,14 @@ constexpr int kUsageExit = 1;
 // In the order of `stack --help`.
 constexpr CommandRow kCommandRows[] = {
     {"up", "Make what runs equal the stack file", add_up},
+    {"create", "Make containers without starting them", add_create},
     {"down", "Stop and remove the stack's containers and networks", add_down},
     {"plan", "Show the steps `up` would take, and why", add_plan},
     {"ps", "List the stack's containers", add_ps},
     {"logs", "Show what the containers printed", add_logs},
+    {"run", "Run a command in a container of its own", add_run},
     {"exec", "Run a program inside a running container", add_exec},
+    {"attach", "Join a running container's terminal or output", add_attach},
     {"config", "Check the stack file and print its full form", add_config},
     {"ls", "List the stacks on this machine", add_ls},
     {"start", "Start containers that were stopped", add_start},
@@ -34,12 +37,16 @@ constexpr CommandRow kCommandRows[] = {
     {"scale", "Change how many replicas services have", add_scale},
     {"wait", "Wait until containers have ended", add_wait},
     {"top", "Show the processes of containers", add_top},
+    {"stats", "Show what containers use", add_stats},
+    {"events", "Show what happens to containers", add_events},
+    {"cp", "Copy files between a container and here", add_cp},
     {"reconcile", "Mend what is not as it was brought up", add_reconcile},
     {"enable", "Have `reconcile` called each minute and after a reboot", add_enable},
     {"disable", "Have it called no more", add_disable},
     {"pull", "Pull the images of the stack's services", add_pull},
     {"push", "Push the images of the stack's services", add_push},
     {"images", "List the images of the stack's containers", add_images},
+    {"volumes", "List the stack's volumes", add_volumes},
     {"port", "Print where a container's port is published", add_port},
     {"network", "Manage networks that belong to no stack", add_network},
     {"volume", "Manage volumes that belong to no stack", add_volume},
@@ -96,16 +103,23 @@ std::optional<Parsed> refuse_extras(const CLI::App& app, const std::string& comm
                      command);
 }
 
-std::optional<Parsed> finish_exec(Arguments& to, const CLI::App& exec) {
-  const Words rest = exec.remaining();
+// SERVICE and what follows it, of exec and run: nothing of it is an option of ours.
+bool takes_program(std::string_view command) {
+  return command == "exec" || command == "run";
+}
+
+std::optional<Parsed> finish_program(Arguments& to, const CLI::App& app) {
+  const Words rest = app.remaining();
+  const bool exec = to.command == "exec";
   if (!rest.empty() && rest.front().size() > 1 && rest.front()[0] == '-') {
-    return refuse_extras(exec, "exec", rest);
+    return refuse_extras(app, to.command, rest);
   }
-  if (rest.size() < 2) {
+  if (exec && rest.size() < 2) {
     return usage_error("exec needs a service and a program", "stack exec web sh", "exec");
   }
+  if (rest.empty()) return usage_error("run needs a service", "stack run --rm web sh", "run");
   to.names = {rest.front()};
-  to.exec.argv.assign(rest.begin() + 1, rest.end());
+  (exec ? to.exec.argv : to.run.argv).assign(rest.begin() + 1, rest.end());
   return {};
 }
 
@@ -136,7 +150,7 @@ void build(CLI::App& app, Arguments& to, const Words& words) {
       "interrupted; "
       "exec passes\nthe program's on.\n\nExample:\n  stack up -f app.yaml -d --wait && stack ps");
   for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) {
-    if (sub->get_name() != "exec") sub->allow_extras();
+    if (!takes_program(sub->get_name())) sub->allow_extras();
     for (CLI::App* inner : sub->get_subcommands([](CLI::App*) { return true; }))
       inner->allow_extras();
   }
@@ -158,9 +172,10 @@ Parsed parse_arguments(const Words& words) {
     out.exit = 0;
     out.out = text.str();
     // SERVICE and COMMAND are no positionals of CLI11's: nothing after SERVICE may be interpreted.
-    static constexpr std::string_view kExecUsage = "exec [OPTIONS]";
-    if (const auto at = out.out.find(kExecUsage); at != std::string::npos) {
-      out.out.insert(at + kExecUsage.size(), " SERVICE COMMAND [ARGS...]");
+    for (const std::string_view usage : {"exec [OPTIONS]", "run [OPTIONS]"}) {
+      if (const auto at = out.out.find(usage); at != std::string::npos) {
+        out.out.insert(at + usage.size(), " SERVICE COMMAND [ARGS...]");
+      }
     }
     return out;
   } catch (const CLI::ParseError& error) {
@@ -177,8 +192,8 @@ Parsed parse_arguments(const Words& words) {
     leaf = leaf->get_subcommands().front();
     command += (command.empty() ? "" : " ") + leaf->get_name();
   }
-  if (command == "exec") {
-    if (auto refused = finish_exec(out.arguments, *leaf)) return *refused;
+  if (takes_program(command)) {
+    if (auto refused = finish_program(out.arguments, *leaf)) return *refused;
     return out;
   }
   if (auto refused = refuse_extras(*leaf, command, leaf->remaining())) return *refused;

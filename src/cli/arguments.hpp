@@ -35,12 +35,14 @@ struct UpArgs {
 };
 struct DownArgs {
   bool volumes = false, remove_orphans = false;
+  bool after_wait = false;  // wait --down-project
 };
 struct PlanArgs {
   bool detailed_exitcode = false;
 };
 struct ListArgs {  // ps, ls, network ls, volume ls
-  bool all = false, quiet = false, services = false, no_trunc = false;
+  bool all = false, quiet = false, services = false, no_trunc = false, orphans = true;
+  std::vector<std::string> statuses, filters;  // filters: as written, KEY=VALUE
 };
 struct LogArgs {  // logs, and what `up` shows
   bool follow = false, timestamps = false, no_prefix = false, no_colour = false;
@@ -52,6 +54,29 @@ struct ExecArgs {
   std::string user, working_dir;
   std::vector<std::string> environment;  // NAME=value or NAME
   std::vector<std::string> argv;
+};
+struct RunArgs {
+  bool detach = false, remove = false, no_tty = false, interactive = true, no_deps = false;
+  bool service_ports = false, use_aliases = false, quiet = false, build = false;
+  std::string name, user, working_dir;
+  std::optional<std::string> entrypoint;
+  std::vector<std::string> environment;  // NAME=value or NAME
+  std::vector<std::string> env_files, volumes, publish, labels, cap_add, cap_drop;
+  std::vector<std::string> argv;  // empty: the service's command
+};
+struct AttachArgs {
+  bool no_stdin = false, sig_proxy = true;
+  std::string detach_keys = "ctrl-p,ctrl-q";
+};
+struct EventsArgs {
+  bool json = false;
+  std::string since, until;
+};
+struct StatsArgs {
+  bool no_stream = false;
+};
+struct CopyArgs {  // cp
+  bool archive = false, follow_link = false, all = false;
 };
 struct ConfigArgs {
   // What is printed instead of the model; one at most.
@@ -104,6 +129,11 @@ struct Arguments {
   ListArgs list;
   LogArgs logs;
   ExecArgs exec;
+  RunArgs run;
+  AttachArgs attach;
+  EventsArgs events;
+  StatsArgs stats;
+  CopyArgs copy;
   ConfigArgs config;
   PortArgs port;
   ObjectArgs object;

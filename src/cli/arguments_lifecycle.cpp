@@ -1,5 +1,5 @@
-// The options of the commands on containers that are there: start, stop, restart, kill, pause,
-// unpause, rm, scale, wait, top, reconcile.
+// The options of the commands on containers: start, stop, restart, kill, pause, unpause, rm, scale,
+// wait, top, reconcile; run, create, attach, stats, events, cp, volumes.
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "cli/options.hpp"
@@ -43,6 +43,9 @@ void add_kill(CLI::App& kill, Arguments& to) {
           },
           "Which signal (default: SIGKILL)")
       ->type_name("SIGNAL");
+  static bool ignored = false;
+  add_switch(kill, "--remove-orphans", ignored,
+             "Has no effect: those of services that the file has no longer are always meant, too");
   add_services(kill, to, "stack kill -s HUP web");
 }
 
@@ -77,6 +80,7 @@ void add_scale(CLI::App& scale, Arguments& to) {
 }
 
 void add_wait(CLI::App& wait, Arguments& to) {
+  add_switch(wait, "--down-project", to.down.after_wait, "Then take the stack down");
   wait.add_option("SERVICE", to.names, "The services")->required()->type_name(" ");
   add_globals(wait, to.globals, FileLetter::File);
   wait.footer(
@@ -132,6 +136,136 @@ void add_enable(CLI::App& enable, Arguments& to) {
 void add_disable(CLI::App& disable, Arguments& to) {
   add_schedule(disable, to);
   disable.footer("Example:\n  stack disable --all");
+}
+
+void add_run(CLI::App& run, Arguments& to) {
+  RunArgs& args = to.run;
+  add_switch(run, "-d,--detach", args.detach, "Leave it running and print its name");
+  add_switch(run, "--rm", args.remove, "Remove the container when it has ended");
+  add_switch(run, "-T,--no-TTY,--no-tty", args.no_tty, "No terminal even when we have one");
+  add_switch(run, "-i,--interactive", args.interactive,
+             "Pass standard input on (default; --interactive=false: do not)");
+  add_switch(run, "--no-deps", args.no_deps, "Leave the services that it depends on alone");
+  add_switch(run, "-P,--service-ports", args.service_ports, "Publish the service's ports");
+  add_list(run, "-p,--publish", args.publish, "Publish a port", "[[ADDRESS:]HOST:]PORT");
+  add_list(run, "-e,--env", args.environment, "Set a variable; NAME alone takes ours",
+           "NAME[=VALUE]");
+  add_list(run, "--env-from-file", args.env_files, "Set the variables of a file", "FILE");
+  add_list(run, "-v,--volume", args.volumes, "Mount a folder or volume", "SOURCE:TARGET[:ro]");
+  add_list(run, "-l,--label", args.labels, "Set a label", "NAME=VALUE");
+  run.add_option_function<std::string>(
+         "--entrypoint", [&args](const std::string& given) { args.entrypoint = given; },
+         "Instead of the service's entrypoint")
+      ->type_name("COMMAND");
+  add_text(run, "--name", args.name, "Instead of PROJECT-SERVICE-run-HASH", "NAME");
+  add_text(run, "-u,--user", args.user, "As this user", "USER[:GROUP]");
+  add_text(run, "-w,--workdir", args.working_dir, "In this folder", "DIR");
+  add_switch(run, "--use-aliases", args.use_aliases, "Answer to the service's names, too");
+  add_list(run, "--cap-add", args.cap_add, "Give a capability", "NAME");
+  add_list(run, "--cap-drop", args.cap_drop, "Take a capability away", "NAME");
+  add_text(run, "--pull", to.up.pull, "When to ask registries", "always|missing|never|policy");
+  add_switch(run, "--quiet-pull", to.up.quiet_pull, "No progress of pulls");
+  add_switch(run, "-q,--quiet", args.quiet, "No progress");
+  add_switch(run, "--remove-orphans", to.up.remove_orphans,
+             "Remove containers of services that the file has no longer");
+  add_switch(run, "--build", args.build, "Has no effect: nothing is ever built");
+  add_globals(run, to.globals, FileLetter::Run);
+  run.prefix_command();
+  run.footer(
+      "Everything after SERVICE is the command's own; without one, the service's command runs. "
+      "What it depends on is\nstarted first. Ports are not published unless asked for. The exit "
+      "status is the command's; 126: it cannot be\nexecuted, 127: it does not exist. With a "
+      "terminal, ctrl-p ctrl-q leaves it running.\n\nExample:\n  stack run --rm web sh -c 'env | "
+      "sort'");
+}
+
+void add_create(CLI::App& create, Arguments& to) {
+  add_switch(create, "--force-recreate", to.up.force_recreate,
+             "Replace containers that did not change");
+  add_switch(create, "--no-recreate", to.up.no_recreate, "Leave what is there as it is");
+  add_switch(create, "--no-deps", to.up.no_deps, "Leave the services that these depend on alone");
+  add_switch(create, "--remove-orphans", to.up.remove_orphans,
+             "Remove containers of services that the file has no longer");
+  create
+      .add_option_function<Words>(
+          "--scale", [&to](const Words& given) { set_scale(to.up.scale, given); },
+          "Make N replicas of SERVICE")
+      ->allow_extra_args(false)
+      ->type_name("SERVICE=N");
+  add_text(create, "--pull", to.up.pull, "When to ask registries", "always|missing|never|policy");
+  add_switch(create, "--quiet-pull", to.up.quiet_pull, "No progress of pulls");
+  static bool ignored = false;  // accepted because people type it
+  add_switch(create, "--build,--no-build", ignored, "Has no effect: nothing is ever built");
+  add_switch(create, "-y,--yes", ignored, "Has no effect: nothing is asked");
+  add_names(create, to.names, "SERVICE", "Only these services and what they depend on");
+  add_globals(create, to.globals, FileLetter::File);
+  create.footer("`stack start` starts them.\n\nExample:\n  stack create && stack start web");
+}
+
+void add_attach(CLI::App& attach, Arguments& to) {
+  add_text(attach, "--detach-keys", to.attach.detach_keys,
+           "What lets go of it (default: ctrl-p,ctrl-q)", "KEYS");
+  add_switch(attach, "--no-stdin", to.attach.no_stdin, "Only look");
+  add_switch(attach, "--sig-proxy", to.attach.sig_proxy,
+             "Pass signals on (default; --sig-proxy=false: do not)");
+  add_index(attach, to.index);
+  attach
+      .add_option_function<std::string>(
+          "SERVICE", [&to](const std::string& name) { to.names = {name}; }, "The service")
+      ->required()
+      ->type_name(" ");
+  add_globals(attach, to.globals, FileLetter::File);
+  attach.footer(
+      "Shows what is printed from now on. What is typed is passed on where the service has tty: or "
+      "stdin_open:.\nThe exit status is the container's.\n\nExample:\n  stack attach --no-stdin "
+      "web");
+}
+
+void add_stats(CLI::App& stats, Arguments& to) {
+  add_switch(stats, "-a,--all", to.list.all, "Also those that do not run");
+  add_switch(stats, "--no-stream", to.stats.no_stream, "Once, not again and again");
+  add_switch(stats, "--no-trunc", to.list.no_trunc, "Whole ids");
+  add_text(stats, "--format", to.format, "table, json, or a template: '{{.Name}}: {{.CPUPerc}}'",
+           "FORMAT");
+  add_names(stats, to.names, "SERVICE", "Only these services");
+  add_globals(stats, to.globals, FileLetter::File);
+  stats.footer("Example:\n  stack stats --no-stream");
+}
+
+void add_events(CLI::App& events, Arguments& to) {
+  add_switch(events, "--json", to.events.json, "One object a line");
+  add_text(events, "--since", to.events.since, "Also those since then: 10m, 2026-11-24T10:00:00Z",
+           "TIME");
+  add_text(events, "--until", to.events.until, "End then", "TIME");
+  add_names(events, to.names, "SERVICE", "Only these services");
+  add_globals(events, to.globals, FileLetter::File);
+  events.footer(
+      "A `die` tells ends apart: exitCode, signal, oomKilled. The last mebibyte or two are kept, "
+      "until the stack goes down.\n\nExample:\n  stack events --since 1h --json");
+}
+
+void add_cp(CLI::App& cp, Arguments& to) {
+  add_switch(cp, "-a,--archive", to.copy.archive, "Keep owners");
+  add_switch(cp, "-L,--follow-link", to.copy.follow_link, "Copy what a link in SOURCE leads to");
+  add_switch(cp, "--all", to.copy.all, "To every container of the service, those of `run` too");
+  add_index(cp, to.index);
+  cp.add_option("PATH", to.names,
+                "SERVICE:SOURCE TARGET, or SOURCE SERVICE:TARGET; - is a tar stream")
+      ->required()
+      ->expected(2)
+      ->type_name(" ");
+  add_globals(cp, to.globals, FileLetter::File);
+  cp.footer(
+      "A folder is copied whole; with /. at its end, what it holds. The container's links lead "
+      "nowhere but inside it.\n\nExample:\n  stack cp web:/etc/nginx/nginx.conf .");
+}
+
+void add_volumes(CLI::App& volumes, Arguments& to) {
+  add_switch(volumes, "-q,--quiet", to.list.quiet, "Names only");
+  add_text(volumes, "--format", to.format, "table, json, or a template: '{{.Name}}'", "FORMAT");
+  add_names(volumes, to.names, "SERVICE", "Only those that these services mount");
+  add_globals(volumes, to.globals, FileLetter::File);
+  volumes.footer("Example:\n  stack volumes -q db");
 }
 
 }  // namespace cli

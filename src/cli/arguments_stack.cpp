@@ -67,6 +67,11 @@ void add_ps(CLI::App& ps, Arguments& to) {
   add_switch(ps, "-q,--quiet", to.list.quiet, "Names only");
   add_switch(ps, "--services", to.list.services, "Names of services only");
   add_switch(ps, "--no-trunc", to.list.no_trunc, "Whole commands");
+  add_list(ps, "--status", to.list.statuses, "Only those in this state; implies -a",
+           "created|running|paused|restarting|exited");
+  add_list(ps, "--filter", to.list.filters, "The same: status=exited", "status=STATE");
+  add_switch(ps, "--orphans", to.list.orphans,
+             "Also those of services that the file has no longer (default; --orphans=false: not)");
   add_format(ps, "--format", to.format, {"table", "json"});
   add_names(ps, to.names, "SERVICE", "Only these services");
   add_globals(ps, to.globals, FileLetter::File);
@@ -158,6 +163,7 @@ void add_config(CLI::App& config, Arguments& to) {
 void add_ls(CLI::App& ls, Arguments& to) {
   add_switch(ls, "-a,--all", to.list.all, "Also those with nothing running");
   add_switch(ls, "-q,--quiet", to.list.quiet, "Names only");
+  add_list(ls, "--filter", to.list.filters, "Only those whose name holds this", "name=TEXT");
   add_format(ls, "--format", to.format, {"table", "json"});
   add_globals(ls, to.globals, FileLetter::File);
   ls.footer("Example:\n  stack ls -a");

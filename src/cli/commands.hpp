@@ -8,11 +8,13 @@
 namespace cli {
 
 int up(const Context& context, const Arguments& args);
+int create_containers(const Context& context, const Arguments& args);  // create
 int down(const Context& context, const Arguments& args);
 int plan(const Context& context, const Arguments& args);
 int ps(const Context& context, const Arguments& args);
 int logs(const Context& context, const Arguments& args);
 int exec(const Context& context, const Arguments& args);
+int run_service(const Context& context, const Arguments& args);  // run
 int config(const Context& context, const Arguments& args);
 int ls(const Context& context, const Arguments& args);
 int port(const Context& context, const Arguments& args);
@@ -29,6 +31,11 @@ int unpause(const Context& context, const Arguments& args);
 int rm(const Context& context, const Arguments& args);
 int scale(const Context& context, const Arguments& args);
 int wait(const Context& context, const Arguments& args);
+int attach_service(const Context& context, const Arguments& args);  // attach
+int cp(const Context& context, const Arguments& args);
+int events(const Context& context, const Arguments& args);
+int stats(const Context& context, const Arguments& args);
+int volumes(const Context& context, const Arguments& args);
 int top(const Context& context, const Arguments& args);
 int reconcile(const Context& context, const Arguments& args);
 int enable(const Context& context, const Arguments& args);

@@ -45,6 +45,13 @@ LogFollower::LogFollower(base::ProjectPaths paths, Options options)
       printer_(options_.format),
       inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
 
+// A foreground `up` is about what it brought up, not about what somebody `run`s meanwhile.
+bool LogFollower::shows(const ActualContainer& container) const {
+  return is_selected(options_.services, container.service) &&
+         (options_.index == 0 || options_.index == container.index) &&
+         !(container.oneoff && options_.announce_exits);
+}
+
 void LogFollower::watch(const std::string& path) {
   if (!inotify_) return;
   ::inotify_add_watch(inotify_.get(), path.c_str(),
@@ -62,11 +69,6 @@ void LogFollower::open(const ActualContainer& container, std::optional<std::size
   sources_.push_back(std::move(source));
   watch(paths_.log_dir(container.name));
   watch(paths_.container_run(container.name));
-}
-
-bool LogFollower::chosen(const ActualContainer& container) const {
-  return is_selected(options_.services, container.service) &&
-         (options_.index == 0 || options_.index == container.index);
 }
 
 bool LogFollower::past_end() const {
@@ -107,7 +109,7 @@ NextLine LogFollower::lines_of(Source& source, std::optional<std::size_t> tail) 
 
 void LogFollower::refresh(const ActualState& actual, std::optional<std::size_t> tail) {
   for (const ActualContainer& each : actual.containers) {
-    if (!chosen(each)) continue;
+    if (!shows(each)) continue;
     const auto [at, fresh] = created_.emplace(each.name, each.created_at);
     if (fresh) {
       open(each, tail);
@@ -164,14 +166,14 @@ void LogFollower::wait(Signals* signals) {
 
 bool LogFollower::all_ended(const ActualState& actual) const {
   for (const ActualContainer& each : actual.containers) {
-    if (chosen(each) && is_active(each)) return false;
+    if (shows(each) && is_active(each)) return false;
   }
   return true;
 }
 
 void LogFollower::announce(const ActualState& actual) {
   for (const ActualContainer& each : actual.containers) {
-    if (!chosen(each)) continue;
+    if (!shows(each)) continue;
     if (each.status == ContainerStatus::Running) {
       running_.insert(each.name);
     } else if (running_.erase(each.name) > 0 || each.status == ContainerStatus::Restarting) {

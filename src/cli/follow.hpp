@@ -51,10 +51,10 @@ class LogFollower {
     bool accept_partial = false;
   };
   void open(const planner::ActualContainer& container, std::optional<std::size_t> tail);
+  [[nodiscard]] bool shows(const planner::ActualContainer& container) const;
   void watch(const std::string& path);
   void wait(Signals* signals);
   void announce(const planner::ActualState& actual);
-  [[nodiscard]] bool chosen(const planner::ActualContainer& container) const;
   [[nodiscard]] bool past_end() const;
   NextLine lines_of(Source& source, std::optional<std::size_t> tail);
   [[nodiscard]] bool all_ended(const planner::ActualState& actual) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
 #include "cli/commands.hpp"
@@ -20,6 +21,18 @@ std::string stack_status(const executor::KnownStack& stack) {
   return parts.empty() ? "created(0)" : base::join(parts, ", ");
 }
 
+// As docker compose has it, a name is found by a part of it; of several, one must be.
+bool passes(const std::vector<std::string>& filters, const std::string& project) {
+  bool found = filters.empty();
+  for (const std::string& each : filters) {
+    if (!base::starts_with(each, "name=")) {
+      throw base::Error(base::cat("--filter: \"", each, "\" is not known"), "name=TEXT");
+    }
+    found = found || project.find(each.substr(5)) != std::string::npos;
+  }
+  return found;
+}
+
 }  // namespace
 
 int ls(const Context& context, const Arguments& args) {
@@ -30,7 +43,7 @@ int ls(const Context& context, const Arguments& args) {
   Table table({"NAME", "STATUS", "CONFIG FILES"});
   std::string names;
   for (const executor::KnownStack& each : known) {
-    if (each.running == 0 && !args.list.all) continue;
+    if ((each.running == 0 && !args.list.all) || !passes(args.list.filters, each.project)) continue;
     const std::string joined = base::join(each.config_files, ",");
     names += each.project + "\n";
     table.add({each.project, stack_status(each), joined});

@@ -74,11 +74,11 @@ CLI::Option* add_seconds(CLI::App& app, const std::string& name, std::optional<u
 
 void add_globals(CLI::App& app, GlobalArgs& to, FileLetter letter) {
   const auto group = [](CLI::Option* option) { option->group(kGlobalGroup); };
-  group(add_list(app, letter == FileLetter::File ? "-f,--file" : "--file", to.files,
+  group(add_list(app, letter == FileLetter::Other ? "--file" : "-f,--file", to.files,
                  "Stack file; repeat to merge several, - is standard input (COMPOSE_FILE)",
                  "FILE"));
-  group(add_text(app, "-p,--project-name", to.project_name, "Project name (COMPOSE_PROJECT_NAME)",
-                 "NAME"));
+  group(add_text(app, letter == FileLetter::Run ? "--project-name" : "-p,--project-name",
+                 to.project_name, "Project name (COMPOSE_PROJECT_NAME)", "NAME"));
   group(add_text(app, "--project-directory", to.project_directory,
                  "What relative paths start from (default: the folder of the first file)", "DIR"));
   group(add_list(app, "--env-file", to.env_files, "File of variables, instead of .env", "FILE"));

@@ -34,8 +34,9 @@ void add_names(CLI::App& app, Words& into, const char* name, const char* help);
 // SERVICE=NUMBER words. Throws CLI::ValidationError.
 void set_scale(std::map<std::string, unsigned>& into, const Words& given);
 
-// What every command accepts. Whether -f names a stack file after this command, or something else.
-enum class FileLetter : std::uint8_t { File, Other };
+// What every command accepts. Whether -f names a stack file after this command, or something else;
+// Run: -p is a port there, not the project.
+enum class FileLetter : std::uint8_t { File, Other, Run };
 void add_globals(CLI::App& app, GlobalArgs& to, FileLetter letter);
 
 // A command of `stack --help`; `add` gives it its options.
@@ -45,12 +46,16 @@ struct CommandRow {
   void (*add)(CLI::App& command, Arguments& to);
 };
 
+void add_attach(CLI::App& command, Arguments& to);
 void add_config(CLI::App& command, Arguments& to);
+void add_create(CLI::App& command, Arguments& to);
+void add_cp(CLI::App& command, Arguments& to);
 void add_df(CLI::App& command, Arguments& to);
 void add_doctor(CLI::App& command, Arguments& to);
 void add_down(CLI::App& command, Arguments& to);
 void add_disable(CLI::App& command, Arguments& to);
 void add_enable(CLI::App& command, Arguments& to);
+void add_events(CLI::App& command, Arguments& to);
 void add_exec(CLI::App& command, Arguments& to);
 void add_image(CLI::App& command, Arguments& to);
 void add_images(CLI::App& command, Arguments& to);
@@ -67,14 +72,17 @@ void add_push(CLI::App& command, Arguments& to);
 void add_reconcile(CLI::App& command, Arguments& to);
 void add_restart(CLI::App& command, Arguments& to);
 void add_rm(CLI::App& command, Arguments& to);
+void add_run(CLI::App& command, Arguments& to);
 void add_scale(CLI::App& command, Arguments& to);
 void add_start(CLI::App& command, Arguments& to);
+void add_stats(CLI::App& command, Arguments& to);
 void add_stop(CLI::App& command, Arguments& to);
 void add_top(CLI::App& command, Arguments& to);
 void add_unpause(CLI::App& command, Arguments& to);
 void add_up(CLI::App& command, Arguments& to);
 void add_version(CLI::App& command, Arguments& to);
 void add_volume(CLI::App& command, Arguments& to);
+void add_volumes(CLI::App& command, Arguments& to);
 void add_wait(CLI::App& command, Arguments& to);
 
 }  // namespace cli

@@ -1,5 +1,7 @@
 #include "cli/pick.hpp"
 
+#include <tuple>
+
 #include "base/error.hpp"
 #include "cli/ps_view.hpp"
 
@@ -18,7 +20,10 @@ Picked pick_container(const Recorded& recorded, const std::string& service, unsi
     const planner::ActualContainer* actual = recorded.actual.container(each.name);
     if (actual == nullptr) continue;
     seen = actual;
-    const bool better = out.described == nullptr || each.index < out.described->index;
+    // One that `run` made is meant when there is nothing else.
+    const bool better =
+        out.described == nullptr ||
+        std::tie(each.oneoff, each.index) < std::tie(out.described->oneoff, out.described->index);
     if (actual->status == planner::ContainerStatus::Running && better) out = {&each, actual};
   }
   if (out.actual != nullptr) return out;

@@ -107,22 +107,48 @@ const spec::Port* origin_of(const PublishedPort& port, const spec::Service& serv
   return nearest;
 }
 
+namespace {
+
+// A one-off may take the port of its service where that does not run: whether it does is seen
+// later, so that the two are not wished for at once here.
+planner::DesiredState desire_beside(const spec::Stack& stack, const planner::World& world,
+                                    const executor::Names& names,
+                                    const planner::OneOffOptions& one_off) {
+  const std::string key = planner::one_off_key(one_off.service);
+  spec::Stack alone = stack, others = stack;
+  for (auto& [name, service] : alone.services) {
+    if (name != key) service.ports.clear();
+  }
+  others.services.at(key).ports.clear();
+  planner::DesiredState out = planner::desire(others, world, names);
+  const planner::DesiredState its = planner::desire(alone, world, names);
+  for (planner::Container& each : out.containers) {
+    if (each.name == one_off.name) each.ports = its.container(one_off.name)->ports;
+  }
+  return out;
+}
+
+}  // namespace
+
 Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
-                  const planner::DiffOptions& options) {
+                  const planner::DiffOptions& options, const planner::OneOffOptions* one_off) {
   Planned out;
   out.recorded = executor::recorded_intent(paths);
   const planner::DesiredState* recorded = out.recorded ? &*out.recorded : nullptr;
   // An image that only a service nobody asked for has need not be here.
-  const std::vector<std::string> services = options.services.empty() || options.no_deps
-                                                ? options.services
-                                                : with_dependencies(loaded.stack, options.services);
-  out.desired = planner::desire(
-      loaded.stack,
-      executor::gather_world(
-          {.stack = loaded.stack, .paths = paths, .recorded = recorded, .services = services}),
-      executor::Names(paths));
+  std::vector<std::string> wanted = options.services;
+  if (one_off != nullptr) wanted = {planner::one_off_key(one_off->service)};
+  const std::vector<std::string> services =
+      wanted.empty() || options.no_deps ? wanted : with_dependencies(loaded.stack, wanted);
+  const planner::World world = executor::gather_world(
+      {.stack = loaded.stack, .paths = paths, .recorded = recorded, .services = services});
+  out.desired = one_off == nullptr
+                    ? planner::desire(loaded.stack, world, executor::Names(paths))
+                    : desire_beside(loaded.stack, world, executor::Names(paths), *one_off);
+  if (one_off != nullptr) planner::mark_one_off(out.desired, *one_off);
   choose_host_ports(out.desired);
   out.actual = executor::observe(paths);
+  if (recorded != nullptr) planner::keep_one_offs(out.desired, *recorded, out.actual);
   executor::look_closer(out.actual, out.desired, paths);
   planner::DiffOptions with_record = options;
   with_record.recorded = recorded;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/context.hpp"
+#include "planner/one_off.hpp"
 #include "planner/plan.hpp"
 
 namespace cli {
@@ -18,8 +19,11 @@ struct Planned {
   planner::Plan plan;
 };
 // Observes and plans; changes nothing. Host ports left open by the file get a number.
+// `one_off`: what `run` adds to the stack; its service is in the stack already, under
+// one_off_key().
 Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
-                  const planner::DiffOptions& options);
+                  const planner::DiffOptions& options,
+                  const planner::OneOffOptions* one_off = nullptr);
 
 // Throws spec::SpecError with every port that somebody else holds (place and holder), or
 // base::Error for a forward chain that would drop. Only what the plan touches is looked at.

@@ -30,21 +30,48 @@ planner::Container describe(const Recorded& recorded, const planner::ActualConta
   }
 }
 
+std::vector<std::string> wanted_states(const ListArgs& args) {
+  std::vector<std::string> out = args.statuses;
+  for (const std::string& each : args.filters) {
+    if (!base::starts_with(each, "status=")) {
+      throw base::Error(base::cat("--filter: \"", each, "\" is not known"), "status=STATE");
+    }
+    out.push_back(each.substr(7));
+  }
+  static const std::vector<std::string> kKnown = {"created", "running",  "paused", "restarting",
+                                                  "exited",  "removing", "dead"};
+  for (const std::string& state : out) {
+    if (std::find(kKnown.begin(), kKnown.end(), state) != kKnown.end()) continue;
+    throw base::Error(base::cat("there is no state \"", state, "\""), base::join(kKnown, ", "));
+  }
+  return out;
+}
+
+bool is_orphan(const Recorded& recorded, const planner::ActualContainer& container) {
+  if (!recorded.intent) return false;
+  const auto& services = recorded.intent->services;
+  return std::find(services.begin(), services.end(), container.service) == services.end();
+}
+
 }  // namespace
 
 int ps(const Context& context, const Arguments& args) {
   const Recorded recorded = look_up(context);
   check_services(args.names, service_names(recorded), recorded.paths.project);
+  const auto states = wanted_states(args.list);
+  const bool all = args.list.all || !states.empty();
   std::vector<PsRow> rows;
   const Repairs repairs = Repairs::read(recorded.paths);
   const base::Duration mono = base::sys::monotonic_now();
   for (const auto& actual : recorded.actual.containers) {
     const bool ended = actual.status == planner::ContainerStatus::Exited ||
                        actual.status == planner::ContainerStatus::Created;
-    if ((ended && !args.list.all) || !is_selected(args.names, actual.service)) continue;
-    PsRow& row = rows.emplace_back(
-        PsRow{actual, describe(recorded, actual),
-              repairs.describe(base::cat("container/", actual.name), mono), 0});
+    if (!states.empty() && !is_selected(states, state_word(actual.status))) continue;
+    if (!args.list.orphans && is_orphan(recorded, actual)) continue;
+    if (((ended || actual.oneoff) && !all) || !is_selected(args.names, actual.service)) continue;
+    PsRow& row =
+        rows.emplace_back(PsRow{actual, describe(recorded, actual),
+                                repairs.describe(base::cat("container/", actual.name), mono), 0});
     if (args.format == "json") {
       row.log_dropped = supervisor::dropped_lines(recorded.paths.log_dir(actual.name));
     }

@@ -73,7 +73,7 @@ bool show_output(int master) {
 
 }  // namespace
 
-void relay_terminal(const base::Fd& master, const base::PidFd& process) {
+bool relay_terminal(const base::Fd& master, const base::PidFd& process, DetachKeys* keys) {
   Signals resized({SIGWINCH});
   const RawMode raw(STDIN_FILENO);
   ::fcntl(master.get(), F_SETFL, O_RDWR | O_NONBLOCK);
@@ -93,27 +93,29 @@ void relay_terminal(const base::Fd& master, const base::PidFd& process) {
       copy_window_size(master.get());
     }
     const bool shown = (fds[0].revents & (POLLIN | POLLHUP)) != 0 && show_output(master.get());
-    if (fds[1].revents != 0 && !shown) {
+    if ((fds[1].revents != 0 || !process) && !shown) {
       while (show_output(master.get())) {
       }
-      return;
+      return true;
     }
     if (!shown && (fds[0].revents & POLLHUP) != 0) {
       // Every holder of the other end has gone: only the end of the process is left to wait for.
       pollfd end{process.get(), POLLIN, 0};
       ::poll(&end, 1, -1);
-      return;
+      return true;
     }
     if (fds[3].revents != 0) {
       std::array<char, 4096> buffer{};
       const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
       if (n > 0) typed.assign(buffer.data(), static_cast<std::size_t>(n));
+      if (n > 0 && keys != nullptr) typed = keys->pass(typed);
       if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) input_open = false;
     }
     if (!typed.empty()) {
       const ssize_t n = ::write(master.get(), typed.data(), typed.size());
       if (n > 0) typed.erase(0, static_cast<std::size_t>(n));
     }
+    if (keys != nullptr && keys->detached()) return false;
   }
 }
 

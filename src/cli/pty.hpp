@@ -5,6 +5,7 @@
 
 #include "base/fd.hpp"
 #include "base/process.hpp"
+#include "cli/detach_keys.hpp"
 
 namespace cli {
 
@@ -13,8 +14,9 @@ struct Pty {
 };
 Pty open_pty(pid_t container);
 
-// Passes keys, output and window size on until `process` has ended and nothing is left to show.
-// Standard input is raw meanwhile, and as before afterwards, whatever happens.
-void relay_terminal(const base::Fd& master, const base::PidFd& process);
+// Passes keys, output and window size on until `process` has ended and nothing is left to show;
+// an invalid one has. Standard input is raw meanwhile, and as before afterwards, whatever happens.
+// With `keys` until they are typed, too: false then.
+bool relay_terminal(const base::Fd& master, const base::PidFd& process, DetachKeys* keys = nullptr);
 
 }  // namespace cli

@@ -18,12 +18,19 @@ struct Entry {
   std::string_view name;
   Command run;
 };
-constexpr std::array<Entry, 31> kCommands{{{"up", up},
+constexpr std::array<Entry, 38> kCommands{{{"up", up},
                                            {"down", down},
                                            {"plan", plan},
                                            {"ps", ps},
                                            {"logs", logs},
                                            {"exec", exec},
+                                           {"run", run_service},
+                                           {"create", create_containers},
+                                           {"attach", attach_service},
+                                           {"cp", cp},
+                                           {"events", events},
+                                           {"stats", stats},
+                                           {"volumes", volumes},
                                            {"config", config},
                                            {"ls", ls},
                                            {"port", port},

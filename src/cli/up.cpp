@@ -70,7 +70,8 @@ std::vector<std::string> containers_meant(const Planned& planned, const Argument
         planned.plan.steps.begin(), planned.plan.steps.end(), [&](const planner::Step& step) {
           return step.kind == planner::Kind::Container && step.target == each.name;
         });
-    if (in_plan || is_selected(args.names, each.service)) out.push_back(each.name);
+    const bool meant = is_selected(args.names, each.service) && !each.oneoff;
+    if (in_plan || meant) out.push_back(each.name);
   }
   return out;
 }
@@ -126,6 +127,13 @@ int scale(const Context& context, const Arguments& args) {
   Arguments as_up = args;
   as_up.up.detach = true;
   for (const auto& entry : args.up.scale) as_up.names.push_back(entry.first);
+  return up(context, as_up);
+}
+
+// As `up --no-start`, which docker compose has as well.
+int create_containers(const Context& context, const Arguments& args) {
+  Arguments as_up = args;
+  as_up.up.detach = as_up.up.no_start = true;
   return up(context, as_up);
 }
 

@@ -42,6 +42,7 @@ nlohmann::json describe(const Context& context, const std::string& name, const I
   return {{"Name", name},
           {"Driver", "local"},
           {"Scope", "local"},
+          {"Labels", executor::volume_labels(name, context.roots)},
           {"Mountpoint", base::cat(context.roots.volumes(), "/", name, "/_data")},
           {"UsedBy", users}};
 }

@@ -43,6 +43,11 @@ int wait(const Context& context, const Arguments& args) {
     });
     if (!pending.empty()) ::poll(nullptr, 0, kPollMs);
   }
+  if (args.down.after_wait) {
+    Arguments all = args;
+    all.names.clear();
+    if (const int down_status = down(context, all); down_status != kDone) return down_status;
+  }
   return status;
 }
 

@@ -67,6 +67,7 @@ std::optional<planner::ActualContainer> read_state(const base::ProjectPaths& pat
     out.recent_restarts = in.value("recent_restarts", 0U);
     out.hooks_pending = in.value("hooks_pending", false);
     out.stopped_by_user = in.value("stopped_by_user", false);
+    out.oneoff = in.value("oneoff", false);
     out.error = in.value("error", "");
   } catch (const nlohmann::json::exception&) {
     return {};
@@ -96,6 +97,7 @@ void write_state(const base::ProjectPaths& paths, const planner::ActualContainer
                            {"health_output", state.health_output},
                            {"hooks_pending", state.hooks_pending},
                            {"stopped_by_user", state.stopped_by_user},
+                           {"oneoff", state.oneoff},
                            {"error", state.error}};
   // What a check or a hook printed may be any bytes.
   constexpr auto kReplace = nlohmann::json::error_handler_t::replace;

@@ -52,7 +52,23 @@ void ensure_volume(const planner::Volume& volume, const base::Roots& roots) {
                       base::cat("make it with `stack volume create ", volume.name, "`"));
   }
   base::sys::make_dirs(dir, 0700);
+  if (!volume.labels.empty()) {
+    base::write_atomic(dir + "/labels.json", nlohmann::json(volume.labels).dump());
+  }
+  // Last: a folder without it is no volume yet.
   base::sys::make_dir(content, 0755);
+}
+
+std::map<std::string, std::string> volume_labels(const std::string& name,
+                                                 const base::Roots& roots) {
+  const auto text = base::try_read_file(volume_dir(name, roots) + "/labels.json");
+  if (!text) return {};
+  const auto in = nlohmann::json::parse(*text, nullptr, false);
+  try {
+    return in.get<std::map<std::string, std::string>>();
+  } catch (const nlohmann::json::exception&) {
+    return {};
+  }
 }
 
 void remove_volume(const std::string& name, const base::Roots& roots) {

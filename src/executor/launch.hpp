@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,5 +65,7 @@ void remove_container_dirs(const std::string& name, const base::ProjectPaths& pa
 void ensure_volume(const planner::Volume& volume, const base::Roots& roots);
 void remove_volume(const std::string& name, const base::Roots& roots);
 std::vector<std::string> list_volumes(const base::Roots& roots);
+// Those it was made with; none when nothing is known of it.
+std::map<std::string, std::string> volume_labels(const std::string& name, const base::Roots& roots);
 
 }  // namespace executor

@@ -70,10 +70,12 @@ Options parse_options(int argc, char** argv) {
 
 int run(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  const std::string_view name = argc > 1 ? argv[1] : "";
+  if (name == "tar-pack") return tar_pack(argc > 2 ? argv[2] : "");
+  if (name == "tar-unpack") return tar_unpack();
   Progress progress(STDOUT_FILENO);
   try {
     UnpackServer::start();
-    const std::string_view name = argc > 1 ? argv[1] : "";
     for (const Entry& each : kCommands) {
       if (each.name != name) continue;
       Options options = parse_options(argc, argv);

@@ -27,6 +27,10 @@ struct Options {
 int load(const Options& options);
 int save(const Options& options);
 int verify(const Options& options);
+// `stack cp` with -: between our own stream of a tree and a tar stream, standard input to standard
+// output. What is wrong is said on standard error.
+int tar_pack(const std::string& name);  // of the top
+int tar_unpack();
 int pull(const Options& options);  // registry_pull.cpp
 int push(const Options& options);  // registry_push.cpp
 

@@ -53,7 +53,8 @@ struct ActualContainer {
   unsigned recent_restarts = 0;  // of these, since it last ran long enough
   bool hooks_pending = false;    // post_start has not ended yet
   bool stopped_by_user = false;
-  std::string error;  // why it could not start, or why it is not restarted any more
+  bool oneoff = false;  // made by `run`
+  std::string error;    // why it could not start, or why it is not restarted any more
   // Its record has gone from the runtime folder while it runs: known from the intent.
   bool recovered = false;
   // It was there before the machine was started; its files and its record are kept.

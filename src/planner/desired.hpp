@@ -118,6 +118,8 @@ struct Container {
   std::vector<std::string> extra_hosts;  // "name=address"
   std::vector<std::string> dns, dns_search, dns_opt;
   spec::Logging logging;
+  bool oneoff = false;       // made by `run`: no replica of its service, never started again
+  bool auto_remove = false;  // `run --rm`: goes when it has ended
   std::string place;  // "app.yaml:3:5" of the service, for errors at run time; never a difference
 
   bool operator==(const Container&) const = default;

@@ -34,7 +34,9 @@ Plan Differ::run() {
   for (const Container& container : plan_.desired.containers) {
     const bool left = std::find(options_.leave.begin(), options_.leave.end(), container.name) !=
                       options_.leave.end();
-    if (selected_.count(container.service) != 0 && !left) diff_container(container);
+    const bool chosen = container.oneoff ? container.name == options_.oneoff
+                                         : selected_.count(container.service) != 0;
+    if (chosen && !left) diff_container(container);
   }
   drop_networks();
   plan_.basis = basis_of(actual_, plan_);
@@ -54,7 +56,8 @@ void Differ::after_if_planned(Step& step, const std::string& id) const {
 void Differ::select() {
   std::vector<std::string> nodes = desired_.services;
   for (const Container& container : desired_.containers) nodes.push_back(container.service);
-  if (options_.services.empty()) {
+  const Container* oneoff = desired_.container(options_.oneoff);
+  if (options_.services.empty() && oneoff == nullptr) {
     selected_.insert(nodes.begin(), nodes.end());
     plan_.desired = desired_;
     return;
@@ -70,19 +73,34 @@ void Differ::select() {
       graph.add_edge(container.service, owner->service);
     }
   }
-  const std::vector<std::string> wanted =
-      options_.no_deps ? options_.services : graph.closure(options_.services);
+  std::vector<std::string> wanted = options_.services;
+  if (oneoff != nullptr) wanted = options_.no_deps ? wanted : dependencies_of(*oneoff);
+  if (!options_.no_deps && !wanted.empty()) wanted = graph.closure(wanted);
   selected_.insert(wanted.begin(), wanted.end());
 
   DesiredState& intent = plan_.desired;
   intent = desired_;
   const auto unwanted = [&](const Container& container) {
-    return selected_.count(container.service) == 0 && found_.count(container.name) == 0;
+    return selected_.count(container.service) == 0 && found_.count(container.name) == 0 &&
+           container.name != options_.oneoff;
   };
   intent.containers.erase(
       std::remove_if(intent.containers.begin(), intent.containers.end(), unwanted),
       intent.containers.end());
   drop_what_nothing_uses();
+}
+
+std::vector<std::string> Differ::dependencies_of(const Container& container) const {
+  std::vector<std::string> out;
+  for (const DependencySpec& dependency : container.depends_on) {
+    if (const Container* other = desired_.container(dependency.container)) {
+      out.push_back(other->service);
+    }
+  }
+  if (const Container* owner = desired_.container(container.network_container)) {
+    out.push_back(owner->service);
+  }
+  return out;
 }
 
 void Differ::drop_what_nothing_uses() {
@@ -177,7 +195,8 @@ void Differ::diff_ports() {
 }
 
 void Differ::drop_networks() {
-  if (options_.recorded == nullptr || !options_.services.empty() || !plan_.orphans.empty()) return;
+  const bool some = !options_.services.empty() || !options_.oneoff.empty();
+  if (options_.recorded == nullptr || some || !plan_.orphans.empty()) return;
   for (const Network& network : options_.recorded->networks) {
     if (network.external || plan_.desired.network(network.name) != nullptr) continue;
     const bool there = std::any_of(

@@ -49,7 +49,12 @@ void Differ::remove_containers() {
   for (const ActualContainer& container : actual_.containers) {
     if (desired_.container(container.name) != nullptr) continue;
     std::string why;
-    if (services.count(container.service) == 0) {
+    if (container.oneoff) {
+      // As docker compose has it, one that has ended goes with the orphans.
+      const bool ended = container.status == ContainerStatus::Exited;
+      if (!ended || !options_.remove_orphans) continue;
+      why = "a `run` that has ended";
+    } else if (services.count(container.service) == 0) {
       if (!options_.remove_orphans) {
         plan_.orphans.push_back(container.name);
         continue;
@@ -59,8 +64,9 @@ void Differ::remove_containers() {
       continue;
     } else {
       const auto wanted = static_cast<unsigned>(std::count_if(
-          desired_.containers.begin(), desired_.containers.end(),
-          [&](const Container& other) { return other.service == container.service; }));
+          desired_.containers.begin(), desired_.containers.end(), [&](const Container& other) {
+            return other.service == container.service && !other.oneoff;
+          }));
       why = container.index > wanted
                 ? cat("service ", container.service, " has ", wanted,
                       wanted == 1 ? " replica now" : " replicas now")
@@ -85,7 +91,8 @@ void Differ::remove_container(const Container& record, const std::string& why) {
 // A run that died between network and container leaves a namespace and no container; when the
 // service has gone from the file since, only the recorded intent knows of it.
 void Differ::remove_leftovers() {
-  if (options_.recorded == nullptr || !options_.services.empty()) return;
+  const bool some = !options_.services.empty() || !options_.oneoff.empty();
+  if (options_.recorded == nullptr || some) return;
   for (const Container& container : options_.recorded->containers) {
     if (desired_.container(container.name) != nullptr || found_.count(container.name) != 0)
       continue;
@@ -122,7 +129,11 @@ bool Differ::recreation_asked(const std::string& service) const {
 Differ::Decision Differ::decide(const Container& container, const ActualContainer* found,
                                 const std::vector<Change>& changes) const {
   const Action make = options_.no_start ? Action::Prepare : Action::Create;
-  if (found == nullptr) return {true, make, {{"not there", {}, {}, {}}}};
+  if (found == nullptr) {
+    return {true, make, {{container.oneoff ? "a run was asked for" : "not there", {}, {}, {}}}};
+  }
+  // A command is run once, however often its plan has to be made.
+  if (container.oneoff && found->status != ContainerStatus::Created) return {};
   std::vector<Reason> in_place;
   std::vector<Reason> replacing;
   ContainerDrift drift;

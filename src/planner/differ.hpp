@@ -28,6 +28,8 @@ class Differ {
   // Which services this plan is about, and the intent that remains: a service that was not asked
   // for and does not exist is not part of it.
   void select();
+  // Services.
+  [[nodiscard]] std::vector<std::string> dependencies_of(const Container& container) const;
   void drop_what_nothing_uses();
   void diff_networks();
   void diff_volumes();

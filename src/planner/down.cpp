@@ -44,7 +44,8 @@ class Downer {
     remove_containers();
     remove_ports();
     remove_endpoints();
-    if (options_.services.empty() && !options_.only_stopped) {
+    remove_own_volumes();
+    if (is_whole()) {
       remove_networks();
       if (options_.volumes) remove_volumes();
       // A stack of which something stays is not forgotten: its intent leads `down` to it again.
@@ -54,6 +55,13 @@ class Downer {
   }
 
  private:
+  // Everything of the stack; else its networks and volumes stay.
+  [[nodiscard]] bool is_whole() const {
+    return options_.services.empty() && options_.containers.empty() && !options_.only_stopped;
+  }
+  [[nodiscard]] bool is_meant(const std::string& name, const std::string& service) const {
+    return is_chosen(options_.services, service) && is_chosen(options_.containers, name);
+  }
   Step& add(Kind kind, const std::string& target, std::string why) {
     plan_.steps.push_back(make_step(kind, Action::Remove, target, {{std::move(why), {}, {}, {}}}));
     return plan_.steps.back();
@@ -68,7 +76,7 @@ class Downer {
       }
       const bool ended = container.status == ContainerStatus::Exited ||
                          container.status == ContainerStatus::Created;
-      if (!is_chosen(options_.services, container.service) || (options_.only_stopped && !ended)) {
+      if (!is_meant(container.name, container.service) || (options_.only_stopped && !ended)) {
         keep(record_of(container));
         continue;
       }
@@ -78,7 +86,7 @@ class Downer {
     // A run that died between the network and the container leaves a namespace and no container.
     for (const Container& container : recorded_.containers) {
       if (actual_.container(container.name) != nullptr) continue;
-      if (!is_chosen(options_.services, container.service)) continue;
+      if (!is_meant(container.name, container.service)) continue;
       const bool left = std::any_of(
           container.endpoints.begin(), container.endpoints.end(),
           [&](const EndpointSpec& endpoint) { return devices_.count(endpoint.link.device) != 0; });
@@ -99,11 +107,10 @@ class Downer {
       const std::string& name = entry.record->name;
       plan_.removed.push_back(*entry.record);
       const bool there = actual_.container(name) != nullptr;
-      Step& step =
-          add(Kind::Container, name,
-              !there                                                ? "left by an unfinished run"
-              : options_.services.empty() && !options_.only_stopped ? "the stack goes down"
-                                                                    : "removal was asked for");
+      Step& step = add(Kind::Container, name,
+                       !there       ? "left by an unfinished run"
+                       : is_whole() ? "the stack goes down"
+                                    : "removal was asked for");
       for (const std::string& dependant : entry.dependants) {
         step.after.push_back(step_id(Kind::Container, dependant));
       }
@@ -113,10 +120,10 @@ class Downer {
 
   void remove_ports() {
     if (actual_.fabric.ports.empty()) return;
-    if (!options_.services.empty() || options_.only_stopped) {
+    if (!is_whole()) {
       for (const Container& container : recorded_.containers) {
         if (teardown_.has(container.name) ||
-            (!options_.only_stopped && is_chosen(options_.services, container.service))) {
+            (!options_.only_stopped && is_meant(container.name, container.service))) {
           continue;
         }
         plan_.ports.insert(plan_.ports.end(), container.ports.begin(), container.ports.end());
@@ -154,6 +161,21 @@ class Downer {
     }
   }
 
+  // Anonymous volumes of a one-off are named after it: nobody could use them again.
+  void remove_own_volumes() {
+    for (const auto& entry : teardown_.records()) {
+      if (!entry.second.oneoff) continue;
+      for (const MountSpec& mount : entry.second.mounts) {
+        if (mount.type != spec::MountType::Volume ||
+            !base::starts_with(mount.source, cat(entry.first, "-"))) {
+          continue;
+        }
+        Step& step = add(Kind::Volume, mount.source, cat("container ", entry.first, " is removed"));
+        step.after.push_back(step_id(Kind::Container, entry.first));
+      }
+    }
+  }
+
   void remove_networks() {
     for (const Network& network : recorded_.networks) {
       if (network.external) continue;
@@ -177,6 +199,7 @@ class Downer {
   void remove_volumes() {
     for (const Volume& volume : recorded_.volumes) {
       if (volume.external || kept_volumes_.count(volume.name) != 0) continue;
+      if (plan_.step(step_id(Kind::Volume, volume.name)) != nullptr) continue;
       const bool there =
           std::any_of(actual_.volumes.begin(), actual_.volumes.end(),
                       [&](const ActualVolume& known) { return known.name == volume.name; });

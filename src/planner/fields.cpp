@@ -72,6 +72,8 @@ const std::vector<FieldRule>& container_fields() {
       {"dns_search", Effect::InPlace, "/etc/resolv.conf is written over, the same inode"},
       {"dns_opt", Effect::InPlace, "/etc/resolv.conf is written over, the same inode"},
       {"logging", Effect::InPlace, "its log goes on under the new limits"},
+      {"oneoff", Effect::Never, "made by `run`"},
+      {"auto_remove", Effect::Never, "made by `run --rm`"},
       {"place", Effect::Never, "where it stands in the file"},
   };
   return rules;

@@ -98,7 +98,7 @@ Plan plan_stop(const DesiredState& recorded, const ActualState& actual,
   Plan out = begin(recorded, actual);
   Teardown teardown;
   for (const ActualContainer& container : actual.containers) {
-    if (!is_chosen(services, container.service)) continue;
+    if (!is_chosen(services, container.service) || container.oneoff) continue;
     switch (container.status) {
       case ContainerStatus::Running:
       case ContainerStatus::Restarting:
@@ -148,6 +148,8 @@ Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
       continue;
     }
     if (!is_chosen(options.services, container.service)) continue;
+    // As docker compose has it: of what `run` made only `kill` takes care.
+    if (container.oneoff && options.action != Action::Signal) continue;
     if (can(options.action, container.status)) {
       chosen.add(record_of(container));
     } else {

@@ -112,6 +112,9 @@ struct DiffOptions {
   // Containers that stay as they are, there or not; their ports and networks are wished for all the
   // same.
   std::vector<std::string> leave;
+  // `run`: the one-off container that the plan is about, with what it depends on; `services` is
+  // empty then. Other one-offs are never touched by a diff.
+  std::string oneoff;
   // The last recorded intent: networks of it that nothing wants any more are removed. Null: none.
   const DesiredState* recorded = nullptr;
 };
@@ -121,8 +124,9 @@ Plan diff(const DesiredState& desired, const ActualState& actual, const DiffOpti
 struct DownOptions {
   bool volumes = false;  // also named volumes that are not external
   bool remove_orphans = false;
-  std::vector<std::string> services;  // only these; networks and volumes stay then
-  bool only_stopped = false;          // `rm`: what runs is left alone; networks and volumes stay
+  std::vector<std::string> services;    // only these; networks and volumes stay then
+  std::vector<std::string> containers;  // only these, by name; networks and volumes stay then
+  bool only_stopped = false;            // `rm`: what runs is left alone; networks and volumes stay
 };
 // The plan that ends `desired` (the recorded intent) in reverse order.
 Plan plan_down(const DesiredState& recorded, const ActualState& actual,

@@ -192,6 +192,7 @@ ApplyResult Client::apply(const planner::Plan& plan, const ApplyOptions& options
                           const executor::OnEvent& on_event, int interrupt_fd) {
   nlohmann::json request{{"op", "apply"}, {"plan", plan}};
   request["stop_timeout"] = options.stop_timeout;
+  if (options.stdin_pipe >= 0) request["stdin_pipe"] = options.stdin_pipe;
   CRASH_POINT("request/before");
   const ApplyResult gone{
       .stale = true, .gone = true, .error = "the supervisor ended while it carried the plan out"};

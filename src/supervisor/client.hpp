@@ -18,6 +18,7 @@ struct ApplyOptions {
   std::optional<base::Duration> stop_timeout;  // -t: instead of each container's grace period
   // Once interrupted: how long what has begun is waited for; nothing: until it ends.
   std::optional<base::Duration> give_up_after;
+  int stdin_pipe = -1;  // of the one-off in the plan: the reading end of a pipe of ours
 };
 
 struct ApplyResult {

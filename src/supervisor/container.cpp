@@ -24,11 +24,16 @@ Container::Container(Host& host, planner::Container spec) : host_(host), spec_(s
   state_.name = spec_.name;
   state_.service = spec_.service;
   state_.index = spec_.index;
+  state_.oneoff = spec_.oneoff;
+}
+
+void Container::tell(const std::string& action, std::map<std::string, std::string> attributes) {
+  host_.events.add(spec_, action, std::move(attributes));
 }
 
 Container::~Container() {
   for (const Loop::Id id : {status_watch_, pid_watch_, kill_timer_, restart_timer_, exit_timer_,
-                            start_timer_, health_timer_}) {
+                            start_timer_, health_timer_, owner_watch_}) {
     host_.loop.remove(id);
   }
 }
@@ -45,6 +50,11 @@ void Container::save() {
     // A full disk must not end a container; the next change tries again.
     base::log::warn(base::cat(spec_.name, ": ", error.what()));
   }
+}
+
+void Container::tell_health(const HealthState& now) {
+  if (now.health == planner::Health::Healthy) tell("health_status: healthy");
+  if (now.health == planner::Health::Unhealthy) tell("health_status: unhealthy");
 }
 
 void Container::start_health() {
@@ -66,6 +76,7 @@ void Container::start_health() {
 
 void Container::on_health(HealthState now, const std::string& output) {
   if (!running()) return;
+  if (state_.health != now.health) tell_health(now);
   state_.health = now.health;
   state_.health_failures = now.failures;
   state_.health_output = output;
@@ -96,6 +107,7 @@ executor::StepResult Container::pause(Freeze wanted) {
   }
   state_.status = freeze ? ContainerStatus::Paused : ContainerStatus::Running;
   save();
+  tell(freeze ? "pause" : "unpause");
   if (!freeze) start_health();
   host_.changed(spec_.name);
   return {};
@@ -170,6 +182,7 @@ void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held
     if (state_.hooks_pending) run_post_start({});
     return;
   }
+  if (spec_.oneoff) (void)find_owner();
   if (!spec_.tty && out_) attach_logs();  // what it printed before it ended is still in the FIFO
   if (state_.status == ContainerStatus::Restarting) {
     restart_timer_ = host_.loop.after(std::chrono::milliseconds(100), [this] {

@@ -16,6 +16,7 @@
 #include "planner/actual.hpp"
 #include "planner/desired.hpp"
 #include "supervisor/child_work.hpp"
+#include "supervisor/event_journal.hpp"
 #include "supervisor/health.hpp"
 #include "supervisor/hooks.hpp"
 #include "supervisor/keeper_link.hpp"
@@ -33,6 +34,7 @@ struct Host {
   LogMover& logs;
   ChildWork& work;
   std::function<void(const std::string& container)> changed;
+  EventJournal& events;
 };
 
 class Container {
@@ -85,7 +87,12 @@ class Container {
              const std::vector<executor::ExitRecord>& exits);
   // The keeper has reaped this process.
   void on_exit(const executor::ExitRecord& record);
-  [[nodiscard]] int stdin_fd() const { return stdin_.get(); }
+  // Where what somebody types goes: its stdin, or the master of its terminal.
+  [[nodiscard]] int stdin_fd() const { return spec_.tty ? out_.get() : stdin_.get(); }
+  // Of a one-off: what its next start gets as stdin.
+  void give_stdin(base::Fd fd) { given_stdin_ = std::move(fd); }
+  // The command of its `run` lives (run_owner.hpp).
+  [[nodiscard]] bool owned() const { return owner_.valid(); }
   // Descriptors the keeper holds for it, for handing them to a new keeper.
   [[nodiscard]] std::vector<int> held() const;
 
@@ -95,6 +102,8 @@ class Container {
   void begin_launch(Done done);
   void open_streams();
   void attach_logs();
+  bool find_owner();
+  void on_owner_gone();
   void hold_streams();
   void watch_process();
   void on_status();
@@ -106,6 +115,7 @@ class Container {
   void run_post_start(Done done);
   void on_health(HealthState now, const std::string& output);
   void start_health();
+  void tell_health(const HealthState& now);
   void stop_health() { health_.reset(); }
   void save();
   void throw_away_data();
@@ -115,11 +125,15 @@ class Container {
   [[nodiscard]] bool wants_restart_for_health() const {
     return spec_.restart_unhealthy && state_.health == planner::Health::Unhealthy;
   }
+  void tell_end(bool stopping);
+  // Into the journal of events.
+  void tell(const std::string& action, std::map<std::string, std::string> attributes = {});
 
   Host& host_;
   planner::Container spec_;
   planner::ActualContainer state_;
   executor::Launched launched_;
+  base::Fd given_stdin_, owner_;
   base::Fd out_, err_, stdin_;  // FIFOs, read and write; a tty: out_ is the pty's master and
                                 // err_ what its output goes through
   Done launch_done_, hooks_done_;
@@ -130,7 +144,7 @@ class Container {
   bool was_healthy_ = false;           // since it was launched
   std::string killed_text_;            // "killed after 10s" when the grace was used up
   Loop::Id status_watch_ = 0, pid_watch_ = 0, kill_timer_ = 0, restart_timer_ = 0, exit_timer_ = 0,
-           start_timer_ = 0, health_timer_ = 0;
+           start_timer_ = 0, health_timer_ = 0, owner_watch_ = 0;
   unsigned exit_attempts_ = 0;
   base::Duration started_mono_{0};
 };

@@ -115,14 +115,29 @@ void Container::ended(const planner::ExitState& exit) {
   executor::unpin_process(executor::process_pin(host_.paths, spec_.name));
   host_.keeper.forget(process);
   host_.logs.settle(spec_.name);
-  if (spec_.tty) out_.reset();
+  if (spec_.tty && !owned()) out_.reset();
   base::log::info(base::cat(spec_.name, ": ", end_text(state_.exit)));
   if (const Done interrupted = std::exchange(hooks_done_, nullptr)) {
     interrupted(
         {false, base::cat(end_text(state_.exit), " before its post_start hooks had run"), {}});
   }
+  tell_end(stopping);
   answer_stop(std::exchange(killed_text_, {}));
   host_.changed(spec_.name);
+}
+
+// Out of memory, a signal and an exit code are three different ends.
+void Container::tell_end(bool stopping) {
+  const planner::ExitState& exit = state_.exit;
+  std::map<std::string, std::string> how;
+  how["exitCode"] = exit.known ? std::to_string(exit.code) : "unknown";
+  if (exit.signal != 0) how["signal"] = std::to_string(exit.signal);
+  if (exit.oom_killed) {
+    how["oomKilled"] = "true";
+    tell("oom");
+  }
+  tell("die", how);
+  if (stopping) tell("stop");
 }
 
 void Container::answer_stop(const std::string& text) {
@@ -198,10 +213,12 @@ void Container::send_stop_signal() {
   CRASH_POINT("stop/signal/before");
   base::send_signal(launched_.pidfd, spec_.stop_signal);
   CRASH_POINT("stop/signal/after");
+  tell("kill", {{"signal", std::to_string(spec_.stop_signal)}});
 }
 
 void Container::kill_all() {
   hooks_.reset();
+  tell("kill", {{"signal", std::to_string(SIGKILL)}});
   try {
     executor::kill_cgroup(host_.paths.container_cgroup(spec_.name));
     base::send_signal(launched_.pidfd, SIGKILL);
@@ -220,6 +237,7 @@ void Container::signal(int number, Done done) {
     return;
   }
   base::send_signal(launched_.pidfd, number);
+  tell("kill", {{"signal", std::to_string(number)}});
   done({});
 }
 

@@ -21,6 +21,7 @@
 #include "spec/log_options.hpp"
 #include "supervisor/container_parts.hpp"
 #include "supervisor/log_export.hpp"
+#include "supervisor/run_owner.hpp"
 
 namespace supervisor {
 
@@ -68,6 +69,7 @@ void Container::prepare(Done done) {
     make_files();
     state_.stopped_by_user = true;  // `reconcile` leaves it so
     executor::write_state(host_.paths, state_);
+    tell("create");
     done({});
   } catch (const base::Error& error) {
     done(failed_step(error));
@@ -81,6 +83,7 @@ void Container::create(Done done) {
     done(failed_step(error));
     return;
   }
+  tell("create");
   begin_launch(std::move(done));
 }
 
@@ -144,7 +147,34 @@ std::vector<int> Container::held() const {
   return out;
 }
 
+// What a `run` prints is its command's to show, as it is and not by lines, while that lives.
+bool Container::find_owner() {
+  if (!spec_.oneoff || owner_) return owner_.valid();
+  owner_ = watch_owner(host_.paths, spec_.name);
+  if (!owner_) return false;
+  owner_watch_ = host_.loop.watch(owner_.get(), EPOLLIN | EPOLLRDHUP,
+                                  [this](std::uint32_t) { on_owner_gone(); });
+  return true;
+}
+
+void Container::on_owner_gone() {
+  host_.loop.remove(owner_watch_);
+  owner_watch_ = 0;
+  owner_.reset();
+  try {
+    if (out_) attach_logs();
+  } catch (const base::Error& error) {
+    base::log::warn(base::cat(spec_.name, ": ", error.what()));
+  }
+  if (!active() && spec_.tty) {
+    host_.logs.detach(spec_.name);
+    out_.reset();
+  }
+  host_.changed(spec_.name);
+}
+
 void Container::attach_logs() {
+  if (find_owner()) return;
   const spec::LogOptions options = spec::parse_log_options(spec_.logging);
   LogStreams streams;
   streams.out = spec_.tty ? base::sys::dup(out_.get()) : reader_of(out_);
@@ -200,7 +230,7 @@ void Container::begin_launch(Done done) {
       slave = base::Fd(::ioctl(out_.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
       if (!slave) base::throw_errno("open", "a pty's slave");
     }
-    const int in = spec_.tty ? slave.get() : stdin_.get();
+    const int in = spec_.tty ? slave.get() : given_stdin_ ? given_stdin_.get() : stdin_.get();
     launched_ = executor::launch({.container = spec_,
                                   .rootfs = rootfs,
                                   .paths = host_.paths,
@@ -209,6 +239,7 @@ void Container::begin_launch(Done done) {
                                   .stdout_fd = spec_.tty ? slave.get() : out_.get(),
                                   .stderr_fd = spec_.tty ? slave.get() : err_.get(),
                                   .clone_parent = true});
+    given_stdin_.reset();
     CRASH_POINT("launch/hold");
     executor::pin_process(launched_.pidfd, executor::process_pin(host_.paths, spec_.name));
     hold_streams();
@@ -255,6 +286,7 @@ void Container::on_status() {
   state_.started_at = Clock::now();
   started_mono_ = base::sys::monotonic_now();
   save();
+  tell("start");
   watch_process();
   start_health();
   if (state_.hooks_pending) {

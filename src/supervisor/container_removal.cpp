@@ -57,6 +57,7 @@ void Container::finish_removal(RemoveOptions options, const Done& done, const st
     return;
   }
   CRASH_POINT("removal/cgroup-gone");
+  tell("destroy");
   try {
     throw_away_data();
     if (options.keep_network) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -135,6 +136,23 @@ void Control::send_fd(ClientId id, int fd) {
   } catch (const base::SysError&) {
     close(id);
   }
+}
+
+// By /proc and not beside the message: a stream of frames has no place for descriptors.
+base::Fd Control::pipe_of(ClientId id, int number) const {
+  const auto at = clients_.find(id);
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (at == clients_.end() ||
+      ::getsockopt(at->second.socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    return {};
+  }
+  const std::string path = base::cat("/proc/", peer.pid, "/fd/", number);
+  base::Fd out(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  struct stat info {};
+  if (!out || ::fstat(out.get(), &info) != 0 || !S_ISFIFO(info.st_mode)) return {};
+  ::fcntl(out.get(), F_SETFL, O_RDONLY);
+  return out;
 }
 
 void Control::flush(ClientId id, Client& client) {

@@ -48,6 +48,8 @@ class Control {
   void send(ClientId client, const nlohmann::json& message);
   // One byte with a descriptor (or none), for open_stdin.
   void send_fd(ClientId client, int fd);
+  // The pipe that the client has open for reading under `number`; invalid: it is none.
+  [[nodiscard]] base::Fd pipe_of(ClientId client, int number) const;
   [[nodiscard]] bool idle() const { return clients_.empty(); }
 
  private:

@@ -315,6 +315,8 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
         // Something of this name may still be there, made by one that died before it wrote a
         // record.
         executor::kill_cgroup(paths_.container_cgroup(name));
+        given_up_.erase(name);
+        if (desired->oneoff) containers_[name]->give_stdin(std::move(current_->stdin_pipe));
         (*containers_[name].*make)(std::move(done));
         return;
       }

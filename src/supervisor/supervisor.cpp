@@ -38,13 +38,15 @@ Supervisor::Supervisor(base::ProjectPaths paths, KeeperLink keeper, base::Fd loc
       logs_(loop_),
       work_(loop_),
       relay_(loop_),
+      events_(paths_),
       host_{loop_,
             paths_,
             {},
             keeper_,
             logs_,
             work_,
-            [this](const std::string& /*container*/) { on_changed(); }},
+            [this](const std::string& /*container*/) { on_changed(); },
+            events_},
       names_(paths_.roots, paths_.project, [this] {
         std::vector<Names::Member> out;
         for (const auto& [name, container] : containers_) {
@@ -83,7 +85,7 @@ int Supervisor::run(base::Fd first, KeeperLink::Inventory inventory) {
   watch_tables();
   if (first) control_->adopt(std::move(first));
   empty_trash();
-  leave_if_idle();
+  next_request();
   loop_.run();
   return renew_program_.empty() ? 0 : kRenewed;
 }
@@ -173,6 +175,7 @@ bool Supervisor::has_healthcheck(const std::string& container) {
 
 void Supervisor::on_changed() {
   names_.invalidate();
+  loop_.soon([this] { next_request(); });
   keep_soon();
   if (runner_) {
     loop_.soon([this] {
@@ -192,6 +195,9 @@ void Supervisor::on_request(Control::ClientId client, const nlohmann::json& requ
     try {
       request.at("plan").get_to(wanted.plan);
       base::read_field(request, "stop_timeout", wanted.stop_timeout);
+      if (const int number = request.value("stdin_pipe", -1); number >= 0) {
+        wanted.stdin_pipe = control_->pipe_of(client, number);
+      }
     } catch (const nlohmann::json::exception& error) {
       control_->send(client, {{"end", true}, {"ok", false}, {"error", error.what()}});
       return;
@@ -226,12 +232,31 @@ void Supervisor::renew_when_idle() {
   });
 }
 
+// Nobody is left to remove what `run --rm` made and has ended: a plan of our own does.
+std::optional<Supervisor::Request> Supervisor::removal_of_runs() {
+  planner::DownOptions options;
+  for (const auto& [name, container] : containers_) {
+    const bool over = !container->active() && !container->owned();
+    if (container->spec().auto_remove && over && !given_up_.contains(name)) {
+      options.containers.push_back(name);
+    }
+  }
+  if (options.containers.empty()) return {};
+  Request out;
+  out.plan = planner::plan_down(intent_, executor::observe(paths_), options);
+  return out;
+}
+
 void Supervisor::next_request() {
   if (!renew_program_.empty()) {
     renew_when_idle();
     return;
   }
-  if (current_ || requests_.empty()) {
+  if (current_) return;
+  if (requests_.empty()) {
+    if (auto removal = removal_of_runs()) requests_.push_back(std::move(*removal));
+  }
+  if (requests_.empty()) {
     leave_if_idle();
     return;
   }
@@ -287,6 +312,9 @@ std::string Supervisor::last_words(const std::string& container) {
 void Supervisor::plan_ended(bool ok) {
   CRASH_POINT("plan/ended");
   runner_.reset();
+  if (!ok && current_->client == 0) {
+    for (const planner::Container& each : current_->plan.removed) given_up_.insert(each.name);
+  }
   mend_tables_later();
   std::erase_if(containers_, [this](const auto& entry) {
     return !base::exists(paths_.record(entry.first)) && !entry.second->active();
@@ -329,7 +357,7 @@ void Supervisor::leave_if_idle() {
         !requests_.empty() || !work_.idle())
       return;
     for (const auto& [name, container] : containers_) {
-      if (container->active()) return;
+      if (container->active() || container->owned()) return;
     }
     // Whoever asks from now on is not served by us: better refused than cut off.
     control_.reset();

@@ -48,9 +48,10 @@ class Supervisor final : public executor::Actuator {
  private:
   using Done = std::function<void(executor::StepResult)>;
   struct Request {
-    Control::ClientId client = 0;
+    Control::ClientId client = 0;  // 0: our own
     planner::Plan plan;
     std::optional<base::Duration> stop_timeout;
+    base::Fd stdin_pipe;  // of the one-off in the plan
   };
 
   void adopt_all(KeeperLink::Inventory inventory);
@@ -59,6 +60,7 @@ class Supervisor final : public executor::Actuator {
   void on_keeper();
   void on_changed();
   void next_request();
+  std::optional<Request> removal_of_runs();
   void begin_plan();
   void plan_ended(bool ok);
   void answer(bool ok, bool stale, const std::string& error, const std::string& hint = {});
@@ -107,6 +109,7 @@ class Supervisor final : public executor::Actuator {
   LogMover logs_;
   ChildWork work_;
   Relay relay_;
+  EventJournal events_;
   Host host_;
   std::map<std::string, std::unique_ptr<Container>> containers_;
   Names names_;
@@ -121,6 +124,7 @@ class Supervisor final : public executor::Actuator {
   Loop::Id keep_timer_ = 0, mend_timer_ = 0;
   std::unique_ptr<Control> control_;
   planner::DesiredState intent_;
+  std::set<std::string> given_up_;  // one-offs whose removal was tried
   std::deque<Request> requests_;
   std::optional<Request> current_;
   std::unique_ptr<executor::Runner> runner_;

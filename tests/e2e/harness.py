@@ -287,7 +287,8 @@ class Machine:
             if argv and argv[0] == role and project in argv[1:] and is_alive(pid):
                 if any(word.startswith(str(self.root)) for word in argv[1:]):
                     found.append(pid)
-        return found
+        # A supervisor's child at work (writing the intent to disk, emptying the trash) is no second supervisor.
+        return [pid for pid in found if int((stat_fields(pid) or [0, 0])[1]) not in found]
 
     def supervisor(self, project):
         return wait_until(lambda: self.ours("stack-supervisor", project), "a supervisor", 10)[0]
