@@ -55,6 +55,7 @@ ActualState after(const DesiredState& desired, const DiffOptions& options = {}) 
   out.project = desired.project;
   out = apply(diff(desired, out, options), out);
   for (ActualContainer& each : out.containers) each.oneoff = each.name == kName;
+  out.supervisor_alive = true;
   return out;
 }
 
