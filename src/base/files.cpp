@@ -98,6 +98,10 @@ std::optional<std::string> try_read_file(const std::string& path, std::size_t li
   return sys::read_all(fd.get(), path, limit);
 }
 
+void write_if_other(const std::string& path, std::string_view content) {
+  if (try_read_file(path) != content) write_atomic(path, content);
+}
+
 void write_atomic(const std::string& path, std::string_view content, WriteOptions options) {
   static std::atomic<unsigned> counter{0};
   const std::string temporary = cat(path, ".tmp.", ::getpid(), ".", counter++);

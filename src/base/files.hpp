@@ -25,6 +25,8 @@ struct WriteOptions {
 };
 // Replaces the file by rename: readers see the old or the new content, never a part.
 void write_atomic(const std::string& path, std::string_view content, WriteOptions options = {});
+// As write_atomic, and nothing where the file says so already: no room of a full disk is needed.
+void write_if_other(const std::string& path, std::string_view content);
 // Writes into an existing kernel file (/proc, /sys, cgroup) with one write call.
 void write_kernel(const std::string& path, std::string_view value);
 

@@ -15,8 +15,8 @@ using Clock = std::chrono::system_clock;
 
 struct PsRow {
   planner::ActualContainer actual;
-  planner::Container described;  // name and service alone when nothing is recorded of it
-  std::string repair;            // what `reconcile` could not mend for good; usually empty
+  planner::Container described;   // name and service alone when nothing is recorded of it
+  std::string repair;             // what `reconcile` could not mend for good; usually empty
   std::uint64_t log_dropped = 0;  // lines its log driver did not get
 };
 

@@ -14,7 +14,7 @@ namespace cli {
 
 namespace {
 
-constexpr unsigned kPatience = 3;  // signals
+constexpr unsigned kSignals = 3;  // after which it is killed
 
 class PipeRelay {
  public:
@@ -52,7 +52,7 @@ class PipeRelay {
 
  private:
   void forward(int signal) {
-    base::send_signal(pipes_.process, signals_.count() >= kPatience ? SIGKILL : signal);
+    base::send_signal(pipes_.process, signals_.count() >= kSignals ? SIGKILL : signal);
   }
 
   // One piece; false when there is none now.

@@ -12,8 +12,8 @@ namespace cli {
 namespace {
 
 constexpr int kVersion = 1;
-constexpr unsigned kMost = 10;     // tries of what fails, then none
-constexpr unsigned kPatience = 5;  // repairs that need not last
+constexpr unsigned kMost = 10;            // tries of what fails, then none
+constexpr unsigned kHarmlessRepairs = 5;  // repairs that need not last
 constexpr base::Duration kFirst = std::chrono::minutes(1);
 constexpr base::Duration kLongest = std::chrono::hours(1);
 
@@ -24,7 +24,8 @@ std::string repairs_file(const base::ProjectPaths& paths) {
 }  // namespace
 
 std::optional<base::Duration> repair_delay(const Repairs::Entry& entry) {
-  const unsigned tries = entry.failed + (entry.again > kPatience ? entry.again - kPatience : 0);
+  const unsigned tries =
+      entry.failed + (entry.again > kHarmlessRepairs ? entry.again - kHarmlessRepairs : 0);
   if (tries == 0) return base::Duration{0};
   if (tries >= kMost) return {};
   return std::min<base::Duration>(kFirst * (std::int64_t{1} << (tries - 1)), kLongest);

@@ -102,7 +102,7 @@ std::vector<NetworkRecord> read_networks(const base::Roots& roots) {
 
 void write_network(const base::Roots& roots, const NetworkRecord& record) {
   base::sys::make_dirs(roots.networks(), 0700);
-  base::write_atomic(record_path(roots, record.name), dump(record).dump());
+  base::write_if_other(record_path(roots, record.name), dump(record).dump());
 }
 
 void forget_network(const base::Roots& roots, const std::string& name) {

@@ -39,26 +39,26 @@ struct CloseLook {
 struct ActualContainer {
   std::string name;
   std::string service;
-  unsigned index = 1;
   std::string fingerprint;  // text of its record: what it was launched as
+  unsigned index = 1;
   ContainerStatus status = ContainerStatus::Created;
+  char process_state = 0;  // man 5 proc: R S D T ...; 0: nobody looked
+  Health health = Health::None;
   base::ProcessId process;  // of its pid 1 while it runs
-  char process_state = 0;   // man 5 proc: R S D T ...; 0: nobody looked
   std::chrono::system_clock::time_point created_at{}, started_at{};
   ExitState exit;
-  Health health = Health::None;
+  std::string health_output;  // what the last check that counted printed; at most 4 KiB
   unsigned health_failures = 0;
-  std::string health_output;     // what the last check that counted printed; at most 4 KiB
   unsigned restarts = 0;         // by policy, since it was made or started by hand
   unsigned recent_restarts = 0;  // of these, since it last ran long enough
   bool hooks_pending = false;    // post_start has not ended yet
   bool stopped_by_user = false;
   bool oneoff = false;  // made by `run`
-  std::string error;    // why it could not start, or why it is not restarted any more
   // Its record has gone from the runtime folder while it runs: known from the intent.
   bool recovered = false;
   // It was there before the machine was started; its files and its record are kept.
   bool from_before = false;
+  std::string error;              // why it could not start, or why it is not restarted any more
   std::optional<CloseLook> look;  // nothing: nobody looked
 };
 

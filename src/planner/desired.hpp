@@ -100,13 +100,14 @@ struct Container {
   std::vector<DependencySpec> depends_on;
   std::optional<spec::Healthcheck> healthcheck;
   spec::RestartPolicy restart;
-  bool restart_unhealthy = false;
   std::vector<HookSpec> post_start, pre_stop;
-  int stop_signal = 15;
   base::Duration stop_grace_period = std::chrono::seconds(10);
+  int stop_signal = 15;
   bool init = false, tty = false, stdin_open = false, read_only = false, privileged = false;
+  bool no_new_privileges = true, restart_unhealthy = false;
+  bool oneoff = false;       // made by `run`: no replica of its service, never started again
+  bool auto_remove = false;  // `run --rm`: goes when it has ended
   std::vector<std::string> cap_add, cap_drop;
-  bool no_new_privileges = true;
   std::string seccomp;  // "": ours; "unconfined"; else the absolute path of a profile
   std::map<std::string, spec::Ulimit> ulimits;
   std::map<std::string, std::string> sysctls;
@@ -118,8 +119,6 @@ struct Container {
   std::vector<std::string> extra_hosts;  // "name=address"
   std::vector<std::string> dns, dns_search, dns_opt;
   spec::Logging logging;
-  bool oneoff = false;       // made by `run`: no replica of its service, never started again
-  bool auto_remove = false;  // `run --rm`: goes when it has ended
   std::string place;  // "app.yaml:3:5" of the service, for errors at run time; never a difference
 
   bool operator==(const Container&) const = default;

@@ -127,7 +127,7 @@ executor::StepResult Container::update(planner::Container spec) {
     if (spec_.logging != before.logging && (out_ || err_)) attach_logs();
     CRASH_POINT("update/before");
     // Last: until then the next plan finds the change still to do.
-    base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
+    base::write_if_other(host_.paths.record(spec_.name), planner::fingerprint(spec_));
     if (spec_.healthcheck != before.healthcheck && running()) {
       stop_health();
       state_.health = spec_.healthcheck ? planner::Health::Starting : planner::Health::None;

@@ -58,7 +58,7 @@ class Container {
   // From nothing: what an earlier one of this name left is thrown away.
   void create(Done done);
   // The same, and not started: that is left to whoever asks for it.
-  void prepare(Done done);
+  void prepare(const Done& done);
   // Again, with its files kept.
   void start(Done done);
   // pre_stop hooks, signal, SIGKILL when the grace is over. At once done when it does not run. The

@@ -64,7 +64,7 @@ void Container::make_files() {
   base::write_atomic(host_.paths.record(spec_.name), planner::fingerprint(spec_));
 }
 
-void Container::prepare(Done done) {
+void Container::prepare(const Done& done) {
   try {
     make_files();
     state_.stopped_by_user = true;  // `reconcile` leaves it so

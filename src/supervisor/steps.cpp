@@ -393,7 +393,6 @@ void Supervisor::reserve_addresses(const planner::DesiredState& desired) {
         }
       }
     }
-    const auto before = record;
     if (!found || !network.external) {
       record.name = network.name;
       record.project = network.external ? "" : desired.project;

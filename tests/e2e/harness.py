@@ -101,6 +101,8 @@ def kill(pid, number=signal.SIGKILL):
     os.kill(pid, number)
     if number == signal.SIGKILL:
         wait_until(lambda: not is_alive(pid) or start_time(pid) != started, f"death of {pid}")
+    if number == signal.SIGSTOP:
+        wait_until(lambda: (stat_fields(pid) or "T")[0] == "T", f"stop of {pid}")
 
 
 # ---- cgroups ------------------------------------------------------------------------------------------------

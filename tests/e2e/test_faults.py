@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 from typing import Callable
 
@@ -135,6 +136,9 @@ class Faults(harness.Case):
     def delete_run_dir(self):
         for container in ALL:
             self.unpin(container)
+            pin = self.run_dir() / "containers" / container / "pidfd"
+            if os.path.exists(pin):
+                subprocess.run(["umount", "-l", str(pin)], capture_output=True, check=False)
         shutil.rmtree(self.run_dir())
 
     def end_dns_sockets(self):
@@ -145,7 +149,7 @@ class Faults(harness.Case):
             self.skipTest("this kernel cannot end sockets from outside")
 
     def signal_init(self, container, number):
-        os.kill(self.machine.init(container)[0], number)
+        harness.kill(self.machine.init(container)[0], number)
 
     def kill_init(self, container):
         pid, started = self.machine.init(container)
@@ -315,12 +319,12 @@ class Faults(harness.Case):
 
         def stop_supervisor():
             pid = m.supervisor("faults")
-            os.kill(pid, signal.SIGSTOP)
+            harness.kill(pid, signal.SIGSTOP)
             harness.wait_until(lambda: harness.stat_fields(pid)[0] == "T", "the supervisor to stop")
 
         def stop_keeper_kill_supervisor():
             keeper = m.keeper("faults")
-            os.kill(keeper, signal.SIGSTOP)
+            harness.kill(keeper, signal.SIGSTOP)
             harness.wait_until(lambda: harness.stat_fields(keeper)[0] == "T", "the keeper to stop")
             harness.kill(m.supervisor("faults"))
 
