@@ -309,7 +309,13 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
     case Action::Start:
     case Action::Replace: {
       if (desired == nullptr) throw base::Error(base::cat(name, " is not in the plan"));
-      const auto make = step.action == Action::Prepare ? &Container::prepare : &Container::create;
+      const auto make = [only = step.action == Action::Prepare](Container& made, Done when_made) {
+        if (only) {
+          made.prepare(when_made);
+        } else {
+          made.create(std::move(when_made));
+        }
+      };
       if (existing == containers_.end() || step.action == Action::Create) {
         containers_[name] = std::make_unique<Container>(host_, *desired);
         // Something of this name may still be there, made by one that died before it wrote a
@@ -317,7 +323,7 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
         executor::kill_cgroup(paths_.container_cgroup(name));
         given_up_.erase(name);
         if (desired->oneoff) containers_[name]->give_stdin(std::move(current_->stdin_pipe));
-        (*containers_[name].*make)(std::move(done));
+        make(*containers_[name], std::move(done));
         return;
       }
       if (step.action == Action::Start) {
@@ -339,7 +345,7 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
             // Not from inside the old container's own callback: it is destroyed here.
             loop_.soon([this, spec, make, done] {
               containers_[spec.name] = std::make_unique<Container>(host_, spec);
-              (*containers_[spec.name].*make)(done);
+              make(*containers_[spec.name], done);
             });
           });
       return;
