@@ -9,9 +9,9 @@
 #include "cli/commands.hpp"
 #include "cli/errors.hpp"
 #include "cli/event_text.hpp"
-#include "cli/moment.hpp"
 #include "cli/signals.hpp"
 #include "cli/terminal.hpp"
+#include "cli/when.hpp"
 #include "supervisor/event_journal.hpp"
 
 namespace cli {
@@ -49,10 +49,8 @@ std::string event_json(const supervisor::Event& event) {
 int events(const Context& context, const Arguments& args) {
   using Clock = std::chrono::system_clock;
   const base::ProjectPaths paths = context.project();
-  const auto now = Clock::now();
-  std::optional<Clock::time_point> since, until;
-  if (!args.events.since.empty()) since = parse_moment(args.events.since, now);
-  if (!args.events.until.empty()) until = parse_moment(args.events.until, now);
+  const auto since = when_given("--since", args.events.since);
+  const auto until = when_given("--until", args.events.until);
   supervisor::EventReader reader(paths);
   if (!since) reader.skip();
   Signals signals({SIGINT, SIGTERM});

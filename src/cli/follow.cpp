@@ -24,19 +24,6 @@ namespace {
 constexpr int kPollMs = 100;
 constexpr auto kObserveEvery = std::chrono::seconds(1);
 
-bool is_active(const ActualContainer& container) {
-  switch (container.status) {
-    case ContainerStatus::Running:
-    case ContainerStatus::Restarting:
-    case ContainerStatus::Paused:
-      return true;
-    case ContainerStatus::Created:
-    case ContainerStatus::Exited:
-      return false;
-  }
-  return false;
-}
-
 }  // namespace
 
 LogFollower::LogFollower(base::ProjectPaths paths, Options options)
@@ -118,7 +105,7 @@ void LogFollower::refresh(const ActualState& actual, std::optional<std::size_t> 
       open(each, {});
     }
     for (const auto& source : sources_) {
-      if (source->container == each.name) source->accept_partial = !is_active(each);
+      if (source->container == each.name) source->accept_partial = !planner::is_active(each.status);
     }
   }
 }
@@ -166,7 +153,7 @@ void LogFollower::wait(Signals* signals) {
 
 bool LogFollower::all_ended(const ActualState& actual) const {
   for (const ActualContainer& each : actual.containers) {
-    if (shows(each) && is_active(each)) return false;
+    if (shows(each) && planner::is_active(each.status)) return false;
   }
   return true;
 }

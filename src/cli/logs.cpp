@@ -1,6 +1,6 @@
 #include <unistd.h>
 
-#include "base/error.hpp"
+#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/errors.hpp"
 #include "cli/follow.hpp"
@@ -10,19 +10,6 @@
 
 namespace cli {
 
-namespace {
-
-std::optional<std::chrono::system_clock::time_point> point_in_time(const char* option,
-                                                                   const std::string& text) {
-  if (text.empty()) return {};
-  const auto when = parse_when(text, std::chrono::system_clock::now());
-  if (when) return when;
-  throw base::Error(base::cat(option, ": \"", text, "\" is not a point in time"),
-                    "10m for ten minutes ago, 2026-01-31T12:00:00Z, or seconds since the epoch");
-}
-
-}  // namespace
-
 int logs(const Context& context, const Arguments& args) {
   const Recorded recorded = look_up(context);
   check_services(args.names, service_names(recorded), recorded.paths.project);
@@ -31,8 +18,8 @@ int logs(const Context& context, const Arguments& args) {
   format.colour = context.out_colour && !args.logs.no_colour;
   format.timestamps = args.logs.timestamps;
   LogFollower::Options options{args.names, format, false, args.index, {}, {}};
-  options.since = point_in_time("--since", args.logs.since);
-  options.until = point_in_time("--until", args.logs.until);
+  options.since = when_given("--since", args.logs.since);
+  options.until = when_given("--until", args.logs.until);
   LogFollower follower(recorded.paths, options);
   for (const auto& container : recorded.actual.containers) {
     if (!is_selected(args.names, container.service)) continue;

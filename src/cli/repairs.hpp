@@ -1,6 +1,6 @@
 // Repairs: which of them failed or did not last, so that `reconcile` tries such a one ever less
-// often and at last gives up; `ps` tells. One runtime file a stack, valid for one boot; `up`,
-// `start` and `restart` forget it. Times are of the monotonic clock.
+// often and at last gives up; `ps` tells. One runtime file a stack, valid for one boot; `up`
+// and `start` forget it. Times are of the monotonic clock.
 #pragma once
 
 #include <map>

@@ -109,9 +109,7 @@ KeptContainer keep(const ActualContainer& container) {
   out.service = container.service;
   out.index = container.index;
   out.record = record_hash(container.fingerprint);
-  out.running = container.status == ContainerStatus::Running ||
-                container.status == ContainerStatus::Paused ||
-                container.status == ContainerStatus::Restarting;
+  out.running = planner::is_active(container.status);
   out.stopped_by_user = container.stopped_by_user;
   if (!out.running) out.exit = container.exit;
   out.created_at = container.created_at;

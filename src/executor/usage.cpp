@@ -2,21 +2,18 @@
 
 #include <unistd.h>
 
-#include "base/error.hpp"
-#include "base/files.hpp"
 #include "base/text.hpp"
 #include "executor/cgroup.hpp"
+#include "executor/cgroup_limits.hpp"
+#include "executor/look.hpp"
 
 namespace executor {
 
 namespace {
 
+// One that has gone reads as nothing.
 std::string text_of_file(const std::string& path) {
-  try {
-    return base::try_read_file(path).value_or("");
-  } catch (const base::SysError&) {
-    return {};  // ENODEV: removed while we read
-  }
+  return read_small(path).value_or("");
 }
 
 std::vector<std::string> words_of(const std::string& line) {
@@ -39,11 +36,6 @@ std::uint64_t keyed_number(const std::string& text, std::string_view key) {
   return 0;
 }
 
-std::string dir_with(const char* controller, const std::string& cgroup) {
-  const CgroupHost::Hierarchy* found = CgroupHost::get().with(controller);
-  return found == nullptr ? std::string() : found->mount + cgroup;
-}
-
 bool is_v2(const char* controller) {
   const CgroupHost::Hierarchy* found = CgroupHost::get().with(controller);
   return found != nullptr && found->v2;
@@ -51,7 +43,7 @@ bool is_v2(const char* controller) {
 
 // "8:0 Read 4096" (v1) and "8:0 rbytes=4096 wbytes=0 ..." (v2), every device.
 void read_block(const std::string& cgroup, Usage& out) {
-  if (const std::string dir = dir_with("blkio", cgroup); !dir.empty()) {
+  if (const std::string dir = controller_dir(cgroup, "blkio"); !dir.empty()) {
     for (const std::string& line :
          base::split(text_of_file(dir + "/blkio.throttle.io_service_bytes"), '\n')) {
       const auto words = words_of(line);
@@ -74,7 +66,7 @@ void read_block(const std::string& cgroup, Usage& out) {
 }
 
 void read_memory(const std::string& cgroup, Usage& out) {
-  const std::string dir = dir_with("memory", cgroup);
+  const std::string dir = controller_dir(cgroup, "memory");
   const bool v2 = is_v2("memory");
   const std::string stat = text_of_file(dir + "/memory.stat");
   out.memory = number_of(text_of_file(dir + (v2 ? "/memory.current" : "/memory.usage_in_bytes")));
@@ -105,7 +97,8 @@ Usage read_usage(const std::string& cgroup, const std::vector<std::string>& devi
   Usage out;
   const CgroupUsage common = cgroup_usage(cgroup);
   out.pids = common.pids;
-  if (const std::string dir = dir_with("cpuacct", cgroup); !dir.empty() && !is_v2("cpuacct")) {
+  if (const std::string dir = controller_dir(cgroup, "cpuacct");
+      !dir.empty() && !is_v2("cpuacct")) {
     out.cpu_nanoseconds = number_of(text_of_file(dir + "/cpuacct.usage"));
   } else {
     out.cpu_nanoseconds = common.cpu_usec * 1000;

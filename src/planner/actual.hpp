@@ -15,6 +15,19 @@
 namespace planner {
 
 enum class ContainerStatus : std::uint8_t { Created, Running, Restarting, Paused, Exited };
+// Runs, or will again by its restart policy.
+inline bool is_active(ContainerStatus status) {
+  switch (status) {
+    case ContainerStatus::Running:
+    case ContainerStatus::Restarting:
+    case ContainerStatus::Paused:
+      return true;
+    case ContainerStatus::Created:
+    case ContainerStatus::Exited:
+      break;
+  }
+  return false;
+}
 enum class Health : std::uint8_t { None, Starting, Healthy, Unhealthy };
 
 struct ExitState {

@@ -12,19 +12,6 @@ using base::cat;
 
 namespace {
 
-bool is_active(ContainerStatus status) {
-  switch (status) {
-    case ContainerStatus::Running:
-    case ContainerStatus::Paused:
-    case ContainerStatus::Restarting:
-      return true;
-    case ContainerStatus::Created:
-    case ContainerStatus::Exited:
-      break;
-  }
-  return false;
-}
-
 // `depends_on` with `restart: true`.
 std::vector<Reason> restart_reasons(const Container& container,
                                     const std::map<std::string, const char*>& renewed) {

@@ -35,19 +35,6 @@ std::optional<Reason> table_reason(const ActualState& actual, const std::string&
   return {};
 }
 
-bool lives(const ActualContainer& container) {
-  switch (container.status) {
-    case ContainerStatus::Running:
-    case ContainerStatus::Restarting:
-    case ContainerStatus::Paused:
-      return true;
-    case ContainerStatus::Created:
-    case ContainerStatus::Exited:
-      break;
-  }
-  return false;
-}
-
 // One that may give itself addresses and routes has its own reasons for more than we gave it.
 bool manages_its_network(const Container& container) {
   return container.privileged || is_among(container.cap_add, "NET_ADMIN") ||
@@ -96,7 +83,9 @@ Reason setting(const std::string& kind, const netfab::Difference& difference) {
 
 std::optional<Step> supervisor_drift(const ActualState& actual, const std::string& project) {
   if (!actual.supervisor_alive) {
-    if (std::none_of(actual.containers.begin(), actual.containers.end(), lives)) return {};
+    if (std::none_of(actual.containers.begin(), actual.containers.end(),
+                     [](const ActualContainer& each) { return is_active(each.status); }))
+      return {};
     Step out = make_step(Kind::Supervisor, Action::Start, project,
                          {plain("no supervisor is there: nobody watches over the stack")});
     if (actual.supervisor && actual.supervisor->keeper_stopped) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/sys.hpp"
@@ -113,7 +114,7 @@ void InsideProgram::finish(bool timed_out) {
   InsideResult result;
   result.timed_out = timed_out;
   if (running_.pid <= 0) {
-    result.ending = std::move(text_);
+    result.ending = std::exchange(text_, {});
   } else if (timed_out) {
     read_output();
     result.ending = base::cat("did not end within ", base::human_duration(timeout_));
@@ -128,7 +129,7 @@ void InsideProgram::finish(bool timed_out) {
     }
     running_ = {};
   }
-  if (running_.pid > 0 || !result.ending.empty()) result.output = std::move(text_);
+  result.output = std::move(text_);
   let_go();
   const Done done = std::move(done_);
   done(std::move(result));  // may destroy us: last

@@ -120,12 +120,12 @@ class JsonSink final : public LogSink {
     }
   }
 
-  // The line that reaches the limit is the last of its file. Between two files nothing is
-  // unsettled, so that a death there repeats nothing.
   ~JsonSink() override { request_.loop.remove(timer_); }
   JsonSink(const JsonSink&) = delete;
   JsonSink& operator=(const JsonSink&) = delete;
 
+  // The line that reaches the limit is the last of its file. Between two files nothing is
+  // unsettled, so that a death there repeats nothing.
   Write write(const LogPiece& piece) override {
     if (size_ + text_.size() >= limit_) {
       if (!text_.empty()) return Write::SettleFirst;

@@ -160,7 +160,10 @@ void Supervisor::step_endpoint(const planner::Step& step, const Done& done) {
       netfab::remove_endpoint(*link);
     }
     // One that stays, on other networks: whoever comes next may have the address.
-    if (desired_container(container) != nullptr) release_lease(network, container);
+    if (desired_container(container) != nullptr) {
+      const base::Fd lock = executor::lock_networks(paths_.roots);
+      release_lease(network, container);
+    }
     done({});
     return;
   }
@@ -439,13 +442,13 @@ void Supervisor::release_leases(const std::string& name) {
   const planner::Container* spec =
       existing != containers_.end() ? &existing->second->spec() : current_->plan.container(name);
   if (spec == nullptr || spec->endpoints.empty()) return;
+  const base::Fd lock = executor::lock_networks(paths_.roots);
   for (const planner::EndpointSpec& endpoint : spec->endpoints) {
     release_lease(endpoint.network, name);
   }
 }
 
 void Supervisor::release_lease(const std::string& network, const std::string& container) {
-  const base::Fd lock = executor::lock_networks(paths_.roots);
   auto record = executor::read_network(paths_.roots, network);
   // A network of our own that goes with this plan takes its leases along.
   if (!record || (record->project == paths_.project && current_ && current_->plan.forget)) return;

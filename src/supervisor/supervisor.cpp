@@ -222,10 +222,11 @@ void Supervisor::on_request(Control::ClientId client, const nlohmann::json& requ
 // Between two plans. The keeper becomes the new program; we hear our link end, and it starts one of
 // the new program in our place.
 void Supervisor::renew_when_idle() {
-  if (renew_program_.empty() || current_) return;
+  if (renew_program_.empty() || current_ || std::exchange(renewing_, true)) return;
   base::log::info(base::cat("taken over by ", renew_program_));
   keeper_.renew(renew_program_);
   loop_.after(std::chrono::seconds(5), [this] {
+    renewing_ = false;
     base::log::warn(base::cat(std::exchange(renew_program_, {}), " cannot be run"));
     control_->send(renew_client_, {{"renewed", false}});
     next_request();

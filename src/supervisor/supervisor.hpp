@@ -78,6 +78,7 @@ class Supervisor final : public executor::Actuator {
   void reserve(const planner::Plan& plan);
   void reserve_addresses(const planner::DesiredState& desired);
   void release_leases(const std::string& container);
+  // Under lock_networks().
   void release_lease(const std::string& network, const std::string& container);
   void publish(const std::vector<netfab::PublishedPort>& ports);
   void watch_tables();
@@ -130,6 +131,7 @@ class Supervisor final : public executor::Actuator {
   std::unique_ptr<executor::Runner> runner_;
   std::string renew_program_;  // to make way for; empty: none
   Control::ClientId renew_client_ = 0;
+  bool renewing_ = false;  // the keeper has been asked
   Loop::Id keeper_watch_ = 0, idle_timer_ = 0;
   bool trash_running_ = false, forgotten_ = false;
 };

@@ -8,9 +8,9 @@
 #include "cli/copy_path.hpp"
 #include "cli/detach_keys.hpp"
 #include "cli/event_text.hpp"
-#include "cli/moment.hpp"
 #include "cli/stats_view.hpp"
 #include "cli/template_text.hpp"
+#include "cli/when.hpp"
 
 namespace {
 
@@ -98,13 +98,13 @@ TEST(Stats, Fields) {
   EXPECT_EQ(cli::stats_fields(row, true)[3].second, "0.00%") << "nothing is divided by nothing";
 }
 
-TEST(Moment, Forms) {
+TEST(When, Forms) {
   ::setenv("TZ", "UTC", 1);
   ::tzset();
   const auto now = Clock::from_time_t(1'700'000'000);
   const auto at = [&](const std::string& text) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(
-               cli::parse_moment(text, now).time_since_epoch())
+               cli::parse_when(text, now).time_since_epoch())
         .count();
   };
   EXPECT_EQ(at("10m"), 1'699'999'400'000);
@@ -116,7 +116,7 @@ TEST(Moment, Forms) {
   EXPECT_EQ(at("2023-11-14T22:13:20.5Z"), 1'700'000'000'500);
   EXPECT_EQ(at("2023-11-14T23:13:20+01:00"), 1'700'000'000'000);
   for (const char* wrong : {"", "soon", "2023-13-40", "2023-11-14T22:13:20+1", "99999999999999"}) {
-    EXPECT_THROW(cli::parse_moment(wrong, now), base::Error) << wrong;
+    EXPECT_THROW(cli::parse_when(wrong, now), base::Error) << wrong;
   }
 }
 
