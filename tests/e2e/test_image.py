@@ -163,7 +163,7 @@ class Image(harness.Case):
             for stdin in (file, cat.stdout):
                 done = harness.subprocess.run([harness.STACK, "image", "load", "-q"], stdin=stdin, capture_output=True, text=True,
                                               env=self.machine.env, cwd=work, check=False)
-            self.assertEqual(done.stdout, "Loaded image: docker.io/some/name:v1\n", done.stderr)
+                self.assertEqual(done.stdout, "Loaded image: docker.io/some/name:v1\n", done.stderr)
         self.assertRegex(self.stack("image", "ls").out, r"some/name +v1 +[0-9a-f]{12} ")
 
         # Names go one by one; the image with its last.
