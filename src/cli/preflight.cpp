@@ -1,6 +1,7 @@
 #include "cli/preflight.hpp"
 
 #include <algorithm>
+#include <future>
 #include <set>
 
 #include "base/error.hpp"
@@ -133,6 +134,8 @@ planner::DesiredState desire_beside(const spec::Stack& stack, const planner::Wor
 Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
                   const planner::DiffOptions& options, const planner::OneOffOptions* one_off) {
   Planned out;
+  // Half of what is to be read is what is wished for, the other half what is there.
+  auto seen = std::async(std::launch::async, [&paths] { return executor::observe(paths); });
   out.recorded = executor::recorded_intent(paths);
   const planner::DesiredState* recorded = out.recorded ? &*out.recorded : nullptr;
   // An image that only a service nobody asked for has need not be here.
@@ -147,7 +150,7 @@ Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
                     : desire_beside(loaded.stack, world, executor::Names(paths), *one_off);
   if (one_off != nullptr) planner::mark_one_off(out.desired, *one_off);
   choose_host_ports(out.desired);
-  out.actual = executor::observe(paths);
+  out.actual = seen.get();
   if (recorded != nullptr) planner::keep_one_offs(out.desired, *recorded, out.actual);
   executor::look_closer(out.actual, out.desired, paths);
   planner::DiffOptions with_record = options;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <future>
 #include <set>
 
 #include "base/error.hpp"
@@ -132,11 +133,7 @@ void note(Repairs& repairs, const planner::Plan& plan, const Progress& progress,
 
 int reconcile_one(const Context& context, const base::ProjectPaths& paths, unsigned seconds) {
   const base::Duration last = base::sys::monotonic_now() + std::chrono::seconds(seconds);
-  if (!executor::recorded_intent(paths)) {
-    if (!base::exists(paths.desired)) return kDone;
-    throw base::Error(base::cat("what was brought up cannot be read: ", paths.desired),
-                      base::cat("bring it up again, or end it: stack -p ", paths.project, " down"));
-  }
+  if (!base::exists(paths.desired)) return kDone;
   const Turn turn(paths, last);
   if (turn.busy()) {
     write_text(STDERR_FILENO, render_error(base::cat("stack ", paths.project, ": another reconcile",
@@ -153,9 +150,15 @@ int reconcile_one(const Context& context, const base::ProjectPaths& paths, unsig
   options.give_up_after = kLastBreath;
   const auto result = carry_out(
       {context, paths, progress, options, end.get(), [&]() -> std::optional<planner::Plan> {
+         auto seen = std::async(std::launch::async, [&paths] { return executor::observe(paths); });
          const auto intent = executor::recorded_intent(paths);
-         if (!intent) return {};
-         planner::ActualState actual = executor::observe(paths);
+         planner::ActualState actual = seen.get();
+         if (!intent) {
+           if (!base::exists(paths.desired)) return {};
+           throw base::Error(
+               base::cat("what was brought up cannot be read: ", paths.desired),
+               base::cat("bring it up again, or end it: stack -p ", paths.project, " down"));
+         }
          executor::look_closer(actual, *intent, paths);
          held = false;
          planner::Plan next = without_held(*intent, actual, repairs, held);

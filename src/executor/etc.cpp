@@ -153,13 +153,26 @@ std::vector<std::string> missing_in(const std::string& found, const std::string&
   return out;
 }
 
+bool is_untouched(const std::string& path, std::size_t size,
+                  std::chrono::system_clock::time_point since) {
+  struct ::stat info {};
+  if (::lstat(path.c_str(), &info) != 0 || static_cast<std::size_t>(info.st_size) != size) {
+    return false;
+  }
+  const auto written =
+      std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec);
+  return written < since.time_since_epoch();
+}
+
 }  // namespace
 
 std::vector<netfab::Difference> etc_differences(const planner::Container& container,
-                                                const base::ProjectPaths& paths) {
+                                                const base::ProjectPaths& paths,
+                                                std::chrono::system_clock::time_point since) {
   std::vector<netfab::Difference> out;
   const std::string etc = paths.container_run(container.name) + "/etc/";
   for (const EtcFile& file : fixed_files(container)) {
+    if (is_untouched(etc + file.name, file.text.size(), since)) continue;
     const auto found = read_small(etc + file.name);
     const std::vector<std::string> missing = missing_in(found.value_or(std::string()), file.text);
     if (missing.empty() && found) continue;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <future>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -69,8 +70,8 @@ void look_at_processes(planner::ActualState& actual, const planner::DesiredState
                        const base::ProjectPaths& paths) {
   for (ActualContainer& container : actual.containers) {
     const planner::Container* spec = wished.container(container.name);
-    if (!runs(container) || spec == nullptr) continue;
-    planner::CloseLook& look = container.look.emplace();
+    if (!container.look || spec == nullptr) continue;
+    planner::CloseLook& look = *container.look;
     if (container.process_state == 0) {
       const auto stat = base::process_stat(container.process.pid);
       if (stat) container.process_state = stat->state;
@@ -79,7 +80,7 @@ void look_at_processes(planner::ActualState& actual, const planner::DesiredState
     const std::string group = paths.container_cgroup(container.name);
     look.frozen = is_frozen(group, container.process_state);
     look.limits = limit_differences(group, spec->limits);
-    look.files = etc_differences(*spec, paths);
+    look.files = etc_differences(*spec, paths, container.started_at);
     look.lost_mounts = lost_mounts(*spec, container.process.pid);
   }
 }
@@ -111,6 +112,10 @@ void look_inside(planner::ActualState& actual, const planner::DesiredState& wish
   for (std::size_t i = 0; i < containers.size(); ++i) {
     containers[i]->look->inside = std::move(insides[i]);
   }
+}
+
+// After look_inside(), and in a process of one thread: it enters other namespaces.
+void look_at_sysctls(planner::ActualState& actual, const planner::DesiredState& wished) {
   for (ActualContainer& container : actual.containers) {
     const planner::Container* spec = wished.container(container.name);
     if (!container.look || spec == nullptr || spec->sysctls.empty()) continue;
@@ -182,9 +187,15 @@ std::optional<planner::SupervisorLook> look_at_supervisor(const base::ProjectPat
 void look_closer(planner::ActualState& actual, const planner::DesiredState& wished,
                  const base::ProjectPaths& paths) {
   actual.supervisor = look_at_supervisor(paths);
+  for (ActualContainer& container : actual.containers) {
+    if (runs(container) && wished.container(container.name) != nullptr) container.look.emplace();
+  }
+  // The two take about as long, and write different parts of a look.
+  auto insides = std::async(std::launch::async, [&] { look_inside(actual, wished, paths); });
   look_at_processes(actual, wished, paths);
-  look_inside(actual, wished, paths);
   look_at_networks(actual, wished);
+  insides.get();
+  look_at_sysctls(actual, wished);
 }
 
 }  // namespace executor

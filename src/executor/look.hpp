@@ -1,9 +1,10 @@
 // look_closer(): completes an ActualState with what only a closer look tells: the inside of each
 // namespace, limits, files of /etc, mounts, sysctls, stopped and frozen processes, our own
 // processes. Reads only, compares with what is wished for; decides nothing (planner/drift.hpp
-// does). Budget: 50 us a container.
+// does). Budget: 50 us a container, on two threads.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,9 +32,11 @@ bool is_frozen(const std::string& group, char process_state = 0);
 // A small file of the kernel's or of ours in three calls; nothing when it cannot be read.
 std::optional<std::string> read_small(const std::string& path);
 void thaw_everywhere(const std::string& group);
-// etc.cpp: files of /etc that lack lines of ours. What the container added is its own.
+// etc.cpp: files of /etc that lack lines of ours. What the container added is its own. A file of
+// the expected length that was last written before `since`, its start, is ours and not read.
 std::vector<netfab::Difference> etc_differences(const planner::Container& container,
-                                                const base::ProjectPaths& paths);
+                                                const base::ProjectPaths& paths,
+                                                std::chrono::system_clock::time_point since);
 // Puts the missing lines back, keeping what was added.
 void mend_etc(const planner::Container& container, const base::ProjectPaths& paths);
 // sysctl_look.cpp: of a running container's namespaces. Network ones by their file below /proc/sys.

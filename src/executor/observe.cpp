@@ -21,6 +21,8 @@ namespace {
 
 using planner::ContainerStatus;
 
+constexpr int kIntentVersion = 1;
+
 // A process that has ended but that nobody reaped yet: its keeper is stopped, or about to.
 // /proc/PID/stat has what waitpid() will say (man 5 proc: exit_code).
 std::optional<ExitRecord> exit_of_zombie(const base::ProcessId& process) {
@@ -132,11 +134,15 @@ std::optional<planner::DesiredState> recorded_intent(const base::ProjectPaths& p
   const auto in = nlohmann::json::parse(*text, nullptr, false);
   if (!in.is_object()) return {};
   try {
-    if (in.value("version", 1) != 1) return {};  // of a newer program
+    if (in.value("version", kIntentVersion) != kIntentVersion) return {};  // of a newer program
     return in.get<planner::DesiredState>();
   } catch (const nlohmann::json::exception&) {
     return {};
   }
+}
+
+void record_intent(const base::ProjectPaths& paths, const planner::DesiredState& intent) {
+  base::write_atomic(paths.desired, planner::compact_json(intent, kIntentVersion));
 }
 
 std::vector<KnownStack> known_stacks(const base::Roots& roots) {

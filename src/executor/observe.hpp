@@ -16,6 +16,8 @@ planner::ActualState observe(const base::ProjectPaths& paths);
 
 // What was last brought up, or nothing: DATA/stacks/PROJECT/desired.json.
 std::optional<planner::DesiredState> recorded_intent(const base::ProjectPaths& paths);
+// Replaces it.
+void record_intent(const base::ProjectPaths& paths, const planner::DesiredState& intent);
 
 // Every stack that has intent or runs, under these roots.
 struct KnownStack {

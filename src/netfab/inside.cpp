@@ -98,7 +98,7 @@ class Questions {
 
  private:
   static std::vector<char>& buffer() {
-    static std::vector<char> bytes(64UL << 10U);
+    thread_local std::vector<char> bytes(64UL << 10U);
     return bytes;
   }
   static nlmsghdr* first() { return reinterpret_cast<nlmsghdr*>(buffer().data()); }

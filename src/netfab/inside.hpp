@@ -1,6 +1,7 @@
 // observe_insides(): what lies inside pinned network namespaces, many in one go: links, addresses,
 // default routes, the name service, sysctls. One entry and a few exchanges a namespace (some 30
-// us), one way back for all. Reads only; the calling process must be single-threaded.
+// us), one way back for all. Reads only; the calling thread goes there and comes back, others do
+// not notice.
 #pragma once
 
 #include <string>

@@ -74,6 +74,15 @@ void from_json(const nlohmann::json& in, DesiredState& value) {
   codec::get(in, value);
 }
 
+std::string compact_json(const DesiredState& state, int version) {
+  std::string out;
+  out.reserve(1024 * (1 + state.containers.size()));
+  codec::write(out, state);
+  out.pop_back();
+  out += base::cat(out.size() > 1 ? "," : "", "\"version\":", version, "}");
+  return out;
+}
+
 std::string fingerprint(const Container& container) {
   std::string out;
   out.reserve(1024);

@@ -143,6 +143,8 @@ void to_json(nlohmann::json& out, const Container& value);
 void from_json(const nlohmann::json& in, Container& value);
 void to_json(nlohmann::json& out, const DesiredState& value);
 void from_json(const nlohmann::json& in, DesiredState& value);
+// The same, short, fields at their default left out, with `version`: for files that are read often.
+std::string compact_json(const DesiredState& state, int version);
 
 // The text a container's record file holds and that the next plan compares: equal text, no change.
 // Compact JSON in a fixed order, fields at their default left out (so that a newer program with

@@ -8,7 +8,6 @@
 #include "base/crash_point.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
-#include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/sys.hpp"
 #include "executor/cgroup.hpp"
@@ -487,9 +486,7 @@ void Supervisor::write_intent(const planner::Plan& plan) {
   }
   if (intent == intent_) return;
   intent_ = std::move(intent);
-  nlohmann::json text(intent_);
-  text["version"] = 1;
-  base::write_atomic(paths_.desired, text.dump());
+  executor::record_intent(paths_, intent_);
 }
 
 void Supervisor::forget_intent() {
