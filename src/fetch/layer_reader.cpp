@@ -259,7 +259,7 @@ class Unpacker {
       const int result = ::archive_read_data_block(archive_.get(), &block, &size, &offset);
       if (result == ARCHIVE_EOF) break;
       if (result < ARCHIVE_WARN) fail(archive_.get(), stream_);
-      if (size > 0 && stream_.padded) throw base::Error("the layer ends in the middle of it");
+      if (size > 0 && stream_.padded) throw base::Error("the archive ends in the middle of it");
       const auto at = static_cast<std::uint64_t>(offset);
       const std::string_view bytes(static_cast<const char*>(block), size);
       // Zeros are left out: a bomb of them takes no room.

@@ -211,13 +211,16 @@ class Hostile(harness.Case):
     def test_layers(self):
         before = self.state()
         seen = {}
-        refused = 0
+        refused = tried = 0
         all_cases = cases(self.victim)
         for at, victim in (("elsewhere", self.victim), ("beside the store", self.near)):
             for name, (data, accepted, look_at) in cases(victim).items():
+                if victim is self.near and data == all_cases[name][0]:
+                    continue  # of no victim
+                tried += 1
                 seen[name] = self.check(f"{name} ({at})", data, accepted, look_at, before)
                 refused += accepted is False
-        print(f"{2 * len(all_cases)} hostile layers, {refused} of them to be refused", flush=True)
+        print(f"{tried} hostile layers, {refused} of them to be refused", flush=True)
         made = seen["device nodes"]
         self.assertEqual(sorted(os.listdir(made)), ["ok"], "device nodes are never made")
         self.assertTrue(stat.S_ISFIFO(os.lstat(seen["FIFO"] / "pipe").st_mode))
