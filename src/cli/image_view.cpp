@@ -19,7 +19,8 @@ std::string brief(const std::string& id) {
 }
 
 bool has_amount(const std::string& phase) {
-  return phase == "downloading" || phase == "extracting" || phase == "pushing";
+  return phase == "downloading" || phase == "loading" || phase == "extracting" ||
+         phase == "pushing";
 }
 
 }  // namespace
@@ -27,10 +28,13 @@ bool has_amount(const std::string& phase) {
 std::string phase_text(const std::string& phase) {
   if (phase == "waiting") return "Waiting";
   if (phase == "downloading") return "Downloading";
+  if (phase == "loading") return "Loading layer";
+  if (phase == "downloaded") return "Download complete";
   if (phase == "extracting") return "Extracting";
   if (phase == "exists") return "Already exists";
   if (phase == "done") return "Pull complete";
   if (phase == "pushing") return "Pushing";
+  if (phase == "pushed") return "Pushed";
   if (phase == "retrying") return "Retrying";
   return phase;
 }

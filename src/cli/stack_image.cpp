@@ -1,5 +1,6 @@
 #include "cli/stack_image.hpp"
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,9 +45,13 @@ Child start(const std::vector<std::string>& words) {
   std::vector<char*> argv;
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));  // NOLINT
   argv.push_back(nullptr);
+  const pid_t parent = ::getpid();
   child.pid = ::fork();
   if (child.pid < 0) base::throw_errno("fork");
   if (child.pid == 0) {
+    // Whoever ends the command ends what it is about, too: nothing is fetched unseen.
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+    if (::getppid() != parent) ::_exit(127);
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

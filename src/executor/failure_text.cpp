@@ -72,7 +72,7 @@ std::string hint_for(const FailureRecord& record) {
       return {};
     case Op::Attach:
       if (record.errnum == EROFS) return "the target must exist where it lies in a read-only mount";
-      if (record.errnum == ENOTDIR || record.errnum == EISDIR) {
+      if (record.errnum == ENOTDIR || record.errnum == EISDIR || record.errnum == EINVAL) {
         return "a folder can only be mounted over a folder, a file over a file";
       }
       return {};
@@ -104,6 +104,11 @@ std::string hint_for(const FailureRecord& record) {
     case Op::Hostname:
     case Op::Domainname:
       return record.errnum == EINVAL ? "at most 64 characters" : std::string();
+    case Op::User:
+      if (record.errnum == EINVAL || record.errnum == ELOOP) {
+        return "the image's /etc/passwd and /etc/group must be files inside it";
+      }
+      return {};
     case Op::Setns:
     case Op::Unshare:
     case Op::Stdio:
@@ -117,7 +122,6 @@ std::string hint_for(const FailureRecord& record) {
     case Op::Mask:
     case Op::ReadOnly:
     case Op::RemountRead:
-    case Op::User:
     case Op::Bounding:
     case Op::NoNewPrivs:
     case Op::Seccomp:

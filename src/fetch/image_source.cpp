@@ -52,7 +52,7 @@ void copy_blob(const ImageFolder& folder, const std::string& member, const image
     const base::Fd fd = folder.open_member(member);
     each_chunk(fd.get(), writer.offset(), [&](std::string_view bytes) {
       writer.write(bytes);
-      progress.layer({blob.digest, Phase::Downloading, writer.offset(), blob.size});
+      progress.layer({blob.digest, Phase::Loading, writer.offset(), blob.size});
     });
     writer.commit();
   } catch (const base::Error&) {

@@ -61,7 +61,7 @@ bool ByteSource::State::fill() {
   while (true) {
     const ssize_t got = ::pread(fd, input.data(), input.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) base::throw_errno("read", "the layer");
+    if (got < 0) base::throw_errno("read", "what is packed");
     begin = 0;
     end = static_cast<std::size_t>(got);
     offset += end;
@@ -88,7 +88,7 @@ void ByteSource::State::start() {
   } else if (base::starts_with(first, "BZh") || base::starts_with(first,
                                                                   "\xfd"
                                                                   "7zXZ")) {
-    throw base::Error("the layer is packed with bzip2 or xz: only gzip and zstd are supported");
+    throw base::Error("it is packed with bzip2 or xz: only gzip and zstd are supported");
   }
 }
 
@@ -103,7 +103,7 @@ std::string_view ByteSource::State::inflate_gzip() {
   while (true) {
     if (!fill()) {
       if (between_members) return {};
-      throw base::Error("the layer ends in the middle of its gzip data");
+      throw base::Error("its gzip data ends in the middle");
     }
     if (between_members) {
       if (::inflateReset(&gzip) != Z_OK) throw base::Error("no memory to decompress");
@@ -118,7 +118,7 @@ std::string_view ByteSource::State::inflate_gzip() {
     if (result == Z_STREAM_END) {
       between_members = true;  // what follows must be another member
     } else if (result != Z_OK && result != Z_BUF_ERROR) {
-      throw base::Error(base::cat("the layer's gzip data is damaged: ",
+      throw base::Error(base::cat("its gzip data is damaged: ",
                                   gzip.msg != nullptr ? gzip.msg : "unknown error"));
     }
     const std::size_t made = output.size() - gzip.avail_out;
@@ -130,14 +130,13 @@ std::string_view ByteSource::State::inflate_zstd() {
   while (true) {
     if (!fill()) {
       if (!in_frame) return {};
-      throw base::Error("the layer ends in the middle of its zstd data");
+      throw base::Error("its zstd data ends in the middle");
     }
     ZSTD_inBuffer in{input.data() + begin, end - begin, 0};
     ZSTD_outBuffer out{output.data(), output.size(), 0};
     const std::size_t result = ::ZSTD_decompressStream(zstd.get(), &out, &in);
     if (::ZSTD_isError(result) != 0) {
-      throw base::Error(
-          base::cat("the layer's zstd data is damaged: ", ::ZSTD_getErrorName(result)));
+      throw base::Error(base::cat("its zstd data is damaged: ", ::ZSTD_getErrorName(result)));
     }
     begin += in.pos;
     in_frame = result != 0;
@@ -171,12 +170,10 @@ std::string_view ByteSource::next() {
   }
   state.given += out.size();
   if (state.given > state.limits.bytes) {
-    throw base::Error(
-        base::cat("the layer unpacks to more than ", base::human_size(state.limits.bytes)));
+    throw base::Error(base::cat("it unpacks to more than ", base::human_size(state.limits.bytes)));
   }
   if (state.given > state.limits.ratio_counts && state.given / state.limits.ratio > consumed()) {
-    throw base::Error(
-        base::cat("the layer unpacks to more than ", state.limits.ratio, " times its size"));
+    throw base::Error(base::cat("it unpacks to more than ", state.limits.ratio, " times its size"));
   }
   return out;
 }

@@ -4,34 +4,45 @@
 #include <archive_entry.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <optional>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "fetch/layer_tree.hpp"
+#include "fetch/tar_headers.hpp"
 
 namespace fetch {
 
 namespace {
 
 constexpr std::size_t kHole = 4096, kBlock = 512;
+constexpr std::size_t kMostHeaders = 64U << 20U;  // libarchive reads at most 32 of 1 MiB in a row
 
 struct FreeArchive {
   void operator()(struct archive* archive) const noexcept { ::archive_read_free(archive); }
 };
 using Archive = std::unique_ptr<struct archive, FreeArchive>;
 
-// The uncompressed stream as libarchive reads it, hashed on the way.
+// The uncompressed stream as libarchive reads it, hashed on the way. Of what libarchive was given,
+// the bytes that it has not used yet, and the headers that it is just reading, can be looked at.
 struct Stream {
   ByteSource source;
   Hasher hasher;
   std::exception_ptr failure;  // must not pass through libarchive's frames
   std::uint64_t total = 0;
   bool padded = false;
+
+  std::string_view chunk;  // given last
+  std::string kept;        // given before it
+  std::string across;      // headers() of several chunks
+  std::uint64_t given = 0;
+  std::optional<std::uint64_t> headers_at;
 
   std::string_view next() {
     const std::string_view bytes = source.next();
@@ -48,12 +59,37 @@ struct Stream {
     padded = true;
     return {kZeros.data(), kBlock - total % kBlock};
   }
+  // The next chunk for libarchive, which has used up what comes before `used`.
+  std::string_view give(std::uint64_t used) {
+    const std::uint64_t begin = given - chunk.size(), from = headers_at.value_or(used);
+    const std::uint64_t kept_begin = begin - kept.size();
+    kept.erase(0, from - std::min(from, kept_begin));
+    kept.append(chunk.substr(from - std::min(from, begin)));
+    if (kept.size() > kMostHeaders)
+      throw base::Error(base::cat("headers of more than ", kMostHeaders, " bytes are refused"));
+    chunk = next_padded();
+    given += chunk.size();
+    return chunk;
+  }
+  // From `headers_at` to `used`; valid until more is read.
+  std::string_view headers(std::uint64_t used) {
+    const std::uint64_t begin = given - chunk.size(), from = *headers_at;
+    headers_at.reset();
+    if (from >= begin) return chunk.substr(from - begin, used - from);
+    across = kept.substr(from - (begin - kept.size()));
+    across.append(chunk);
+    return std::string_view(across).substr(0, used - from);
+  }
 };
+
+std::uint64_t used_by(struct archive* archive) {
+  return static_cast<std::uint64_t>(std::max<la_int64_t>(::archive_filter_bytes(archive, 0), 0));
+}
 
 la_ssize_t read_stream(struct archive* archive, void* context, const void** buffer) {
   auto& stream = *static_cast<Stream*>(context);
   try {
-    const std::string_view bytes = stream.next_padded();
+    const std::string_view bytes = stream.give(used_by(archive));
     *buffer = bytes.data();
     return static_cast<la_ssize_t>(bytes.size());
   } catch (...) {
@@ -135,14 +171,21 @@ class Unpacker {
     if (::archive_read_open(in, &stream_, nullptr, read_stream, nullptr) != ARCHIVE_OK)
       fail(in, stream_);
     while (true) {
+      stream_.headers_at = used_by(in);
       struct archive_entry* entry = nullptr;
       const int result = ::archive_read_next_header(in, &entry);
-      if (result == ARCHIVE_EOF) break;
       if (result < ARCHIVE_WARN) fail(in, stream_);
+      const std::string_view headers = stream_.headers(used_by(in));
+      if (result == ARCHIVE_EOF) {
+        check_tar_headers(headers);
+        break;
+      }
       if (++out_.entries > request_.limits.entries) {
         throw base::Error(base::cat("more than ", request_.limits.entries, " entries are refused"));
       }
-      take(entry);
+      take(entry, headers);
+      // What is left of it, so that the next headers begin here.
+      if (::archive_read_data_skip(in) < ARCHIVE_WARN) fail(in, stream_);
       if (request_.progress) request_.progress(stream_.source.consumed());
     }
     tree_.finish();
@@ -155,11 +198,12 @@ class Unpacker {
   }
 
  private:
-  void take(struct archive_entry* entry) {
+  void take(struct archive_entry* entry, std::string_view headers) {
     const char* written = ::archive_entry_pathname(entry);
     if (written == nullptr) throw base::Error("an entry's name cannot be read");
     const std::string path = normal_entry_path(written);
     try {
+      check_tar_headers(headers);
       make(entry, path);
     } catch (const base::SysError& error) {
       const bool full = error.errnum() == ENOSPC || error.errnum() == EDQUOT;
@@ -215,7 +259,7 @@ class Unpacker {
       const int result = ::archive_read_data_block(archive_.get(), &block, &size, &offset);
       if (result == ARCHIVE_EOF) break;
       if (result < ARCHIVE_WARN) fail(archive_.get(), stream_);
-      if (size > 0 && stream_.padded) throw base::Error("the layer ends in the middle of it");
+      if (size > 0 && stream_.padded) throw base::Error("the archive ends in the middle of it");
       const auto at = static_cast<std::uint64_t>(offset);
       const std::string_view bytes(static_cast<const char*>(block), size);
       // Zeros are left out: a bomb of them takes no room.

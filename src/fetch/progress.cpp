@@ -27,6 +27,10 @@ const char* phase_name(Phase phase) {
       return "waiting";
     case Phase::Downloading:
       return "downloading";
+    case Phase::Loading:
+      return "loading";
+    case Phase::Downloaded:
+      return "downloaded";
     case Phase::Extracting:
       return "extracting";
     case Phase::Exists:
@@ -35,6 +39,8 @@ const char* phase_name(Phase phase) {
       return "done";
     case Phase::Pushing:
       return "pushing";
+    case Phase::Pushed:
+      return "pushed";
     case Phase::Retrying:
       return "retrying";
   }

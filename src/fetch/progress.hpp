@@ -23,10 +23,13 @@ namespace fetch {
 enum class Phase : std::uint8_t {
   Waiting,      // for a place among the parallel ones, or for another process that has it in work
   Downloading,  // current/total: bytes of the blob
+  Loading,      // the same from a file
+  Downloaded,
   Extracting,   // current/total: bytes of the blob unpacked
   Exists,       // is in the store already
   Done,
   Pushing,
+  Pushed,
   Retrying,
 };
 const char* phase_name(Phase phase);

@@ -147,7 +147,7 @@ class Push {
           options_.progress->status(target_.name(), why);
         };
         events.on_done = [this, blob, &active, &fill](BlobUpload::How how) {
-          show(blob, how == BlobUpload::How::Sent ? Phase::Done : Phase::Exists, blob.size);
+          show(blob, how == BlobUpload::How::Sent ? Phase::Pushed : Phase::Exists, blob.size);
           --active;
           fill();
         };

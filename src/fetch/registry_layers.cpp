@@ -91,7 +91,7 @@ void LayerDownloads::fetch(Job& job, BlobWriter writer) {
     show(job, Phase::Retrying, 0);
     progress_.status(name_, why);
   };
-  events.on_done = [this, &job] { arrived(job, Phase::Done); };
+  events.on_done = [this, &job] { arrived(job, Phase::Downloaded); };
   events.on_stale = [this, &job] {
     if (job.retried) {
       throw RegistryError(RegistryError::Kind::Wrong, base::cat("layer ", job.blob.digest.str(),

@@ -34,9 +34,9 @@ def pax_record(key, value):
     return b"%d" % size + body
 
 
-def pax(*records):
+def pax(*records, kind=b"x"):
     data = b"".join(pax_record(key, value) for key, value in records)
-    return raw_header(b"pax", len(data), b"x") + pad(data)
+    return raw_header(b"pax", len(data), kind) + pad(data)
 
 
 def pad(data):
@@ -95,13 +95,35 @@ def cases(victim):
                                         "SCHILY.xattr.security.selinux": "system_u:object_r:etc_t:s0",
                                         "SCHILY.xattr.user.kept": "yes"}),
                   folder("d", pax={"SCHILY.xattr.trusted.overlay.opaque": "y"})]), True, "f"),
-        # NUL ends a name, of a header, of GNU's long form and of a PAX record alike. The one difference from containerd,
-        # which refuses the last (Go's archive/tar): libarchive hands names over as C strings, so that it cannot be seen.
-        "NUL in a PAX path": (pax((b"path", b"file\0/../x")) + raw_header(b"ok", 1) + pad(b"1") + END, True, "file"),
+        # NUL ends a name of a header and of GNU's long form; in the names of a PAX record it is refused, and so is a record
+        # that is malformed (Go's archive/tar).
+        "NUL in a PAX path": (pax((b"path", b"file\0/../x")) + raw_header(b"ok", 1) + pad(b"1") + END, False, None),
+        "NUL in a PAX path between chunks": (
+            raw_header(b"f", (512 << 10) - 1024) + b"x" * ((512 << 10) - 1024) + pax((b"path", b"file\0")) + raw_header(b"ok") + END,
+            False, None),
+        "NUL in a PAX path behind much": (
+            pax((b"comment", b"x" * 700_000), (b"path", b"file\0")) + raw_header(b"ok") + END, False, None),
+        "NUL in a PAX path behind other headers": (
+            pax((b"path", b"good")) + raw_header(b"././@LongLink", 6, b"L", magic=b"ustar  \0") + pad(b"long\0\0") +
+            pax((b"path", b"file\0")) + raw_header(b"ok") + END, False, None),
+        "NUL in a PAX path, nothing behind it": (pax((b"path", b"file\0")), False, None),
+        "NUL in a global PAX path": (pax((b"path", b"file\0"), kind=b"g") + raw_header(b"ok") + END, False, None),
         "NUL in a PAX linkpath": (
             pax((b"linkpath", f"{target}\0x".encode())) + raw_header(b"l", 0, b"2", b"ok") + raw_header(b"l/file", 1) + pad(b"1")
-            + END, True, "l"),
-        "NUL in a PAX user name": (pax((b"uname", b"a\0b")) + raw_header(b"ok", 1) + pad(b"1") + END, True, "ok"),
+            + END, False, None),
+        "NUL in a PAX user name": (pax((b"uname", b"a\0b")) + raw_header(b"ok", 1) + pad(b"1") + END, False, None),
+        "NUL in a PAX key": (pax((b"a\0b", b"x")) + raw_header(b"ok") + END, False, None),
+        "NUL in a file that looks like a PAX header": (
+            raw_header(b"f", 1024) + pax((b"path", b"file\0")) + raw_header(b"ok") + END, True, "ok"),
+        "PAX record malformed": (raw_header(b"pax", 9, b"x") + pad(b"9 path=x ") + raw_header(b"ok") + END, False, None),
+        "PAX record too long for its header": (raw_header(b"pax", 9, b"x") + pad(b"99 path=x") + raw_header(b"ok") + END, False, None),
+        "PAX header of no size": (raw_header(b"pax", 0, b"x") + raw_header(b"ok") + END, True, "ok"),
+        "PAX header of an odd size": (
+            raw_header(b"pax", b"\0" * 9 + b"17\0", b"x") + pad(pax_record(b"path", b"file\0")) + raw_header(b"ok") + END, False, None),
+        "Solaris's extended header": (
+            pax((b"path", b"file"), kind=b"X") + raw_header(b"ok") + END, False, None),
+        "a volume's header": (raw_header(b"vol", 0, b"V") + raw_header(b"ok") + END, False, None),
+        "forty extended headers": (pax((b"path", b"file")) * 40 + raw_header(b"ok") + END, None, None),
         "NUL in an attribute's value": (
             pax((b"SCHILY.xattr.user.x", b"a\0b")) + raw_header(b"ok", 1) + pad(b"1") + END, True, "ok"),
         "NUL in a name": (raw_header(b"ok\0/../../x", 1) + pad(b"1") + END, True, "ok"),
@@ -189,13 +211,16 @@ class Hostile(harness.Case):
     def test_layers(self):
         before = self.state()
         seen = {}
-        refused = 0
+        refused = tried = 0
         all_cases = cases(self.victim)
         for at, victim in (("elsewhere", self.victim), ("beside the store", self.near)):
             for name, (data, accepted, look_at) in cases(victim).items():
+                if victim is self.near and data == all_cases[name][0]:
+                    continue  # of no victim
+                tried += 1
                 seen[name] = self.check(f"{name} ({at})", data, accepted, look_at, before)
                 refused += accepted is False
-        print(f"{2 * len(all_cases)} hostile layers, {refused} of them to be refused", flush=True)
+        print(f"{tried} hostile layers, {refused} of them to be refused", flush=True)
         made = seen["device nodes"]
         self.assertEqual(sorted(os.listdir(made)), ["ok"], "device nodes are never made")
         self.assertTrue(stat.S_ISFIFO(os.lstat(seen["FIFO"] / "pipe").st_mode))

@@ -4,8 +4,10 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "registry"))
@@ -77,6 +79,29 @@ class Killed(RegistryCase):
               f"{with_partial} had partial blobs, {with_layers} unpacked layers, {with_name} the name", file=sys.stderr)
         self.assertGreater(with_partial, 0)
         self.assertGreater(with_layers, 0)
+
+    def test_command_ended(self):
+        """Who ends `stack`, and nothing else, ends what it fetches; the next pull goes on."""
+        asked, go_on = threading.Event(), threading.Event()
+        self.addCleanup(go_on.set)
+
+        def hook(request):
+            if request.is_blob(self.image.layers[4]):
+                asked.set()
+                go_on.wait(120)
+
+        self.registry.hook = hook
+        child = subprocess.Popen([harness.STACK, "image", "pull", "-q", self.ref], env=self.machine.env,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.assertTrue(asked.wait(60))
+        child.terminate()
+        self.assertEqual(child.wait(60), -signal.SIGTERM)
+        self.machine.settle_images()
+        go_on.set()
+        self.registry.hook = None
+        self.assertNotIn("app", self.stack("image", "ls").out)
+        self.stack("image", "pull", "-q", self.ref)
+        self.verify()
 
     def forget(self, images):
         """An empty store again, once the process that makes things durable in the background is through."""

@@ -30,6 +30,9 @@ TEST(ImageView, ShowsABarALayer) {
   EXPECT_EQ(rows[0], "Image docker.io/library/redis:7 Pulling");
   EXPECT_EQ(rows[1], "0123456789ab: Downloading [===============>              ] 500.0kB/1.0MB");
   EXPECT_EQ(rows[2], "fedcba987654: Already exists");
+  EXPECT_EQ(phase_text("downloaded"), "Download complete");
+  EXPECT_EQ(phase_text("loading"), "Loading layer");
+  EXPECT_EQ(phase_text("pushed"), "Pushed");
   for (const std::string& row : view.rows(20)) EXPECT_LE(display_width(row), 20U);
 }
 

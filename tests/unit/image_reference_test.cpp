@@ -102,6 +102,7 @@ TEST(Platform, OlderVariantsRunOnNewerMachines) {
   EXPECT_GT(rank("linux/arm/v7", "linux/arm/v6"), rank("linux/arm/v7", "linux/arm/v5"));
   EXPECT_EQ(rank("linux/arm/v6", "linux/arm/v7"), 0U);
   EXPECT_EQ(rank("linux/amd64", "linux/amd64/v3"), 0U);
+  EXPECT_EQ(image::parse_platform("linux").str(), image::host_platform().str());
   for (const char* bad : {"", "/", "linux/", "a/b/c/d"}) {
     EXPECT_THROW(image::parse_platform(bad), base::Error) << bad;
   }
