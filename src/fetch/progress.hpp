@@ -25,8 +25,8 @@ enum class Phase : std::uint8_t {
   Downloading,  // current/total: bytes of the blob
   Loading,      // the same from a file
   Downloaded,
-  Extracting,   // current/total: bytes of the blob unpacked
-  Exists,       // is in the store already
+  Extracting,  // current/total: bytes of the blob unpacked
+  Exists,      // is in the store already
   Done,
   Pushing,
   Pushed,
