@@ -66,11 +66,26 @@ std::vector<std::string> lost_mounts(const planner::Container& wished, pid_t pid
   return out;
 }
 
-void look_at_processes(planner::ActualState& actual, const planner::DesiredState& wished,
-                       const base::ProjectPaths& paths) {
+// A container that runs, has a look begun, and is wished for.
+struct Subject {
+  ActualContainer& container;
+  const planner::Container& spec;
+};
+
+std::vector<Subject> begin_looks(planner::ActualState& actual,
+                                 const planner::DesiredState& wished) {
+  std::vector<Subject> out;
   for (ActualContainer& container : actual.containers) {
-    const planner::Container* spec = wished.container(container.name);
-    if (!container.look || spec == nullptr) continue;
+    const planner::Container* spec = runs(container) ? wished.container(container.name) : nullptr;
+    if (spec == nullptr) continue;
+    container.look.emplace();
+    out.push_back({container, *spec});
+  }
+  return out;
+}
+
+void look_at_processes(const std::vector<Subject>& subjects, const base::ProjectPaths& paths) {
+  for (const auto& [container, spec] : subjects) {
     planner::CloseLook& look = *container.look;
     if (container.process_state == 0) {
       const auto stat = base::process_stat(container.process.pid);
@@ -79,32 +94,30 @@ void look_at_processes(planner::ActualState& actual, const planner::DesiredState
     look.stopped = container.process_state == 'T';
     const std::string group = paths.container_cgroup(container.name);
     look.frozen = is_frozen(group, container.process_state);
-    look.limits = limit_differences(group, spec->limits);
-    look.files = etc_differences(*spec, paths, container.started_at);
-    look.lost_mounts = lost_mounts(*spec, container.process.pid);
+    look.limits = limit_differences(group, spec.limits);
+    look.files = etc_differences(spec, paths, container.started_at);
+    look.lost_mounts = lost_mounts(spec, container.process.pid);
   }
 }
 
-void look_inside(planner::ActualState& actual, const planner::DesiredState& wished,
+void look_inside(const std::vector<Subject>& subjects, const planner::ActualState& actual,
                  const base::ProjectPaths& paths) {
   std::vector<ActualContainer*> containers;
   std::vector<netfab::InsideRequest> requests;
   // A supervisor that lives hears of the end of its sockets itself, and makes others.
   const bool watched = actual.supervisor_alive && actual.supervisor && !actual.supervisor->stopped;
-  for (ActualContainer& container : actual.containers) {
-    const planner::Container* spec = wished.container(container.name);
-    if (!container.look || spec == nullptr) continue;
-    if (spec->network == planner::NetworkKind::Own || spec->network == planner::NetworkKind::None) {
+  for (const auto& [container, spec] : subjects) {
+    if (spec.network == planner::NetworkKind::Own || spec.network == planner::NetworkKind::None) {
       containers.push_back(&container);
       netfab::InsideRequest request;
       request.path = paths.netns(container.name);
-      for (const planner::EndpointSpec& endpoint : spec->endpoints) {
+      for (const planner::EndpointSpec& endpoint : spec.endpoints) {
         request.expected.push_back(&endpoint.link);
       }
-      if (!spec->endpoints.empty()) {
+      if (!spec.endpoints.empty()) {
         request.names = watched ? netfab::NameLook::Redirection : netfab::NameLook::Sockets;
       }
-      request.sysctls = network_sysctls(*spec);
+      request.sysctls = network_sysctls(spec);
       requests.push_back(std::move(request));
     }
   }
@@ -112,15 +125,10 @@ void look_inside(planner::ActualState& actual, const planner::DesiredState& wish
   for (std::size_t i = 0; i < containers.size(); ++i) {
     containers[i]->look->inside = std::move(insides[i]);
   }
-}
-
-// After look_inside(), and in a process of one thread: it enters other namespaces.
-void look_at_sysctls(planner::ActualState& actual, const planner::DesiredState& wished) {
-  for (ActualContainer& container : actual.containers) {
-    const planner::Container* spec = wished.container(container.name);
-    if (!container.look || spec == nullptr || spec->sysctls.empty()) continue;
+  for (const auto& [container, spec] : subjects) {
+    if (spec.sysctls.empty()) continue;
     container.look->sysctls =
-        sysctl_differences(*spec, container.look->inside, container.process.pid);
+        sysctl_differences(spec, container.look->inside, container.process.pid);
   }
 }
 
@@ -187,15 +195,12 @@ std::optional<planner::SupervisorLook> look_at_supervisor(const base::ProjectPat
 void look_closer(planner::ActualState& actual, const planner::DesiredState& wished,
                  const base::ProjectPaths& paths) {
   actual.supervisor = look_at_supervisor(paths);
-  for (ActualContainer& container : actual.containers) {
-    if (runs(container) && wished.container(container.name) != nullptr) container.look.emplace();
-  }
+  const std::vector<Subject> subjects = begin_looks(actual, wished);
   // The two take about as long, and write different parts of a look.
-  auto insides = std::async(std::launch::async, [&] { look_inside(actual, wished, paths); });
-  look_at_processes(actual, wished, paths);
-  look_at_networks(actual, wished);
+  auto insides = std::async(std::launch::async, [&] { look_inside(subjects, actual, paths); });
+  look_at_processes(subjects, paths);
   insides.get();
-  look_at_sysctls(actual, wished);
+  look_at_networks(actual, wished);
 }
 
 }  // namespace executor

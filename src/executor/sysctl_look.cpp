@@ -40,7 +40,7 @@ std::string one_blank(std::string_view text) {
   return out;
 }
 
-// In the ipc and uts namespaces of a process, and back again.
+// In the ipc and uts namespaces of a process, and back again; other threads do not notice.
 void inside_ipc_and_uts(pid_t pid, const std::function<void()>& work) {
   struct Entered {
     base::Fd home, there;
@@ -49,7 +49,7 @@ void inside_ipc_and_uts(pid_t pid, const std::function<void()>& work) {
   std::vector<Entered> all;
   for (const auto& [name, kind] :
        {std::pair{"ipc", CLONE_NEWIPC}, std::pair{"uts", CLONE_NEWUTS}}) {
-    all.push_back({base::sys::open(base::cat("/proc/self/ns/", name), O_RDONLY),
+    all.push_back({base::sys::open(base::cat("/proc/thread-self/ns/", name), O_RDONLY),
                    base::sys::open(base::cat("/proc/", pid, "/ns/", name), O_RDONLY), kind});
   }
   const auto back = [&all] {

@@ -66,7 +66,8 @@ struct Stream {
     kept.erase(0, from - std::min(from, kept_begin));
     kept.append(chunk.substr(from - std::min(from, begin)));
     if (kept.size() > kMostHeaders)
-      throw base::Error(base::cat("headers of more than ", kMostHeaders, " bytes are refused"));
+      throw base::Error(
+          base::cat("headers of more than ", base::human_size(kMostHeaders), " are refused"));
     chunk = next_padded();
     given += chunk.size();
     return chunk;

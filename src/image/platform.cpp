@@ -55,11 +55,9 @@ Platform host_platform() {
 }
 
 Platform parse_platform(std::string_view text) {
+  if (text == "linux") return host_platform();
   const auto parts = base::split(text, '/');
   Platform out;
-  if (text == "linux") {
-    return host_platform();
-  }
   if (parts.size() == 1) {
     out = {"linux", parts[0], ""};
   } else if (parts.size() <= 3) {

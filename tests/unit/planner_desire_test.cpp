@@ -467,6 +467,10 @@ TEST(Json, RoundTrip) {
   const DesiredState desired = build.desire();
   const nlohmann::json json = desired;
   EXPECT_EQ(nlohmann::json::parse(json.dump()).get<DesiredState>(), desired);
+  const auto compact = nlohmann::json::parse(compact_json(desired, 7));
+  EXPECT_EQ(compact.get<DesiredState>(), desired);
+  EXPECT_EQ(compact.at("version"), 7);
+  EXPECT_EQ(compact_json(DesiredState(), 7), R"({"version":7})");
   EXPECT_EQ(json["containers"][0]["restart"]["mode"], "on-failure");
 
   Container back = parse_fingerprint(fingerprint(only(desired)));
