@@ -34,15 +34,20 @@ void collect_sessions(const std::string& dir) {
   }
 }
 
-// Bytes on their way in that nobody writes any more and whose machine has since restarted.
+// Bytes on their way in that nobody writes any more and whose machine has since restarted; and the
+// lock of what has arrived, where its writer died before it took that away.
 void collect_partials(const image::Layout& layout) {
   for (const std::string& name : base::list_dir(layout.partials())) {
     const std::string path = base::cat(layout.partials(), "/", name);
     if (name.size() < 5 || name.compare(name.size() - 5, 5, ".lock") != 0) continue;
-    if (base::try_read_file(path, 4096).value_or("") == base::boot_id()) continue;
-    auto lock = base::lock_file(path, {.wait = false});
-    if (!lock) continue;
-    base::remove_file(path.substr(0, path.size() - 5));
+    const std::string partial = path.substr(0, path.size() - 5);
+    const auto goes_on = [&] {
+      return base::exists(partial) && base::try_read_file(path, 4096) == base::boot_id();
+    };
+    if (goes_on()) continue;
+    const auto lock = base::lock_file(path, {.wait = false});
+    if (!lock || goes_on()) continue;
+    base::remove_file(partial);
     base::remove_file(path);
   }
 }

@@ -21,11 +21,12 @@ enum { kMost = 512 };
 static const long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
                              PTRACE_O_TRACEEXEC;
 
-/* c, i, s, k as in WHO; y: forked by one of them and not re-executed, as what becomes a container; 0: not ours. */
+/* c, i, s, k as in WHO; y: forked by one of them and not re-executed, as what becomes a container; 0: not ours. A
+ * thread is traced as its process is, and dies with it. */
 struct traced {
-  pid_t pid;
+  pid_t pid, process;
   char role;
-  int in_call;
+  int in_call, dies;
 };
 static struct traced all[kMost];
 static int count;
@@ -36,11 +37,22 @@ static struct traced* find(pid_t pid) {
   return NULL;
 }
 
+static pid_t process_of(pid_t thread) {
+  char path[64], line[256];
+  long out = thread;
+  snprintf(path, sizeof path, "/proc/%d/status", thread);
+  FILE* status = fopen(path, "re");
+  while (status && fgets(line, sizeof line, status))
+    if (sscanf(line, "Tgid: %ld", &out) == 1) break;
+  if (status) fclose(status);
+  return (pid_t)out;
+}
+
 static struct traced* add(pid_t pid, char role) {
   struct traced* found = find(pid);
   if (found) return found;
   if (count == kMost) exit(3);
-  all[count] = (struct traced){pid, role, 0};
+  all[count] = (struct traced){pid, process_of(pid), role, 0, 0};
   return &all[count++];
 }
 
@@ -75,6 +87,26 @@ static void seize(pid_t pid, char role) {
   add(pid, role);
 }
 
+/* Ends those of `who`, with all their threads, and returns when their locks are gone, too. */
+static void die_with(const char* who, pid_t caller) {
+  int alive = 0, status;
+  for (int i = 0; i < count; ++i) {
+    all[i].dies = strchr(who, all[i].role) || (strchr(who, 'x') && all[i].process == caller);
+    alive += all[i].dies;
+  }
+  for (int i = 0; i < count; ++i)
+    if (all[i].dies) kill(all[i].process, SIGKILL);
+  /* In any order: a process is not done before its threads have been waited for. */
+  while (alive > 0) {
+    const pid_t pid = waitpid(-1, &status, __WALL);
+    if (pid < 0 && errno != EINTR) return;
+    if (pid < 0 || (!WIFEXITED(status) && !WIFSIGNALED(status))) continue;
+    const struct traced* one = find(pid);
+    if (one && one->dies) --alive;
+    drop(pid);
+  }
+}
+
 static void trace(long n, const char* who, pid_t command) {
   long calls = 0, seen = 0;
   struct sigaction action = {.sa_handler = on_alarm};
@@ -103,7 +135,8 @@ static void trace(long n, const char* who, pid_t command) {
     if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK || event == PTRACE_EVENT_CLONE) {
       unsigned long child = 0;
       ptrace(PTRACE_GETEVENTMSG, pid, 0, &child);
-      add((pid_t)child, 'y');
+      struct traced* made = add((pid_t)child, 'y');
+      if (made->process == one->process) made->role = one->role;
     } else if (event == PTRACE_EVENT_EXEC) {
       one->role = role_of(pid);
       if (!one->role) { /* a container's program, or somebody else's */
@@ -119,14 +152,7 @@ static void trace(long n, const char* who, pid_t command) {
         printf("{\"fired\": true, \"calls\": %ld, \"call\": %llu, \"role\": \"%c\"}\n", calls,
                (unsigned long long)info.entry.nr, one->role);
         fflush(stdout);
-        pid_t dead[kMost];
-        int dead_count = 0;
-        for (int i = 0; i < count; ++i)
-          if (strchr(who, all[i].role) || (strchr(who, 'x') && all[i].pid == pid)) dead[dead_count++] = all[i].pid;
-        for (int i = 0; i < dead_count; ++i) kill(dead[i], SIGKILL);
-        for (int i = 0; i < dead_count; ++i) /* until its locks are gone, too */
-          while (waitpid(dead[i], &status, __WALL) == dead[i] && !WIFEXITED(status) && !WIFSIGNALED(status)) {
-          }
+        die_with(who, one->process);
         _exit(0); /* lets go of all the others */
       }
     } else if (event == 0) {

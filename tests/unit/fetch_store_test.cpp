@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/files.hpp"
+#include "base/process.hpp"
 #include "fetch/store_writer.hpp"
 #include "image/store.hpp"
 
@@ -93,6 +94,20 @@ TEST_F(StoreTest, PartsOfAnotherBootAreNotContinued) {
   fetch::StoreWriter store(roots_);
   EXPECT_TRUE(names("partial").empty());
   EXPECT_EQ(store.open_blob(want).writer->offset(), 0U);
+}
+
+TEST_F(StoreTest, TheLockOfWhatHasArrivedGoes) {
+  const auto want = blob("hello"), other = blob("other");
+  const std::string lock = roots_.images() + "/partial/" + want.digest.hex + ".lock";
+  {
+    fetch::StoreWriter store(roots_);
+    store.put_blob(want, "hello");
+    store.open_blob(other).writer->write("oth");
+  }
+  base::write_atomic(lock, base::boot_id());  // its writer died before it took that away
+  fetch::StoreWriter store(roots_);
+  EXPECT_FALSE(base::exists(lock));
+  EXPECT_EQ(store.open_blob(other).writer->offset(), 3U) << "what is on its way goes on";
 }
 
 TEST_F(StoreTest, ABlobThatMayHaveSufferedIsHashedUntilItIsMarked) {
