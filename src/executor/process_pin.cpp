@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/sys.hpp"
+#include "netfab/netns.hpp"
 
 namespace executor {
 
@@ -46,6 +47,7 @@ void unpin_process(const std::string& path) {
 void unpin_all(const base::ProjectPaths& paths) {
   for (const std::string& name : base::list_dir(paths.run + "/containers")) {
     unpin_process(process_pin(paths, name));
+    netfab::remove_netns(paths.netns(name));
   }
 }
 

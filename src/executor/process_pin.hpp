@@ -17,7 +17,8 @@ std::string process_pin(const base::ProjectPaths& paths, const std::string& cont
 bool pin_process(const base::PidFd& process, const std::string& path);
 // Absent: fine.
 void unpin_process(const std::string& path);
-// Of every container that a death has left one of.
+// Every container's process and network namespace that a death has left pinned: a namespace without
+// a link or a record is known to nobody but its pin. Before the runtime folder is removed.
 void unpin_all(const base::ProjectPaths& paths);
 // The pidfd; invalid when nothing is pinned there.
 base::PidFd pinned_process(const std::string& path);

@@ -146,6 +146,15 @@ class CrashPoints(CrashCase):
         points = sum(len(passed) for passed in counts.values())
         say_counts(points=points, deaths=sum(self.deaths.values()), rounds=rounds)
 
+    def test_down_finds_a_namespace_without_a_link(self):
+        argv = STAGES[0].argv
+        passed = self.points_of(lambda: self.stack(*argv))
+        self.down_instead()
+        [point] = [name for name in passed if name.endswith(":netns/pinned")]
+        self.ended_at = None
+        self.assertTrue(self.die(argv, point, 1, "command, supervisor and keeper"))
+        self.down_instead()
+
 
 class EveryPoint(Parts):
     file = __file__

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import harness
-from crash_support import STAGES, CrashCase, Parts, part, say_counts
+from crash_support import PROJECT, STAGES, CrashCase, Parts, part, say_counts
 from image_support import Layout, base_entries, layer
 
 KILLAT = os.environ.get("CRASH_KILLAT") or str(pathlib.Path(harness.STACK).parent / "tests/e2e/killat")
@@ -90,7 +90,8 @@ class CrashSyscalls(CrashCase):
                 if rounds % 4 == 0:
                     self.load(rng, loads)
             except AssertionError as error:
-                raise AssertionError("\n".join([str(error), f"seed {seed}, round {rounds}", *self.said])) from None
+                log = harness.read(str(self.machine.root / f"lib/stacks/{PROJECT}/supervisor.log"))
+                raise AssertionError("\n".join([str(error), f"seed {seed}, round {rounds}", *self.said, log])) from None
         say_counts(deaths=self.deaths, rounds=rounds, seconds=round(time.monotonic() - began), calls=calls, load=loads)
 
 
