@@ -164,4 +164,4 @@ def part():
 
 
 def say_counts(**counts):
-    print("COUNTS " + json.dumps(counts))
+    print("\nCOUNTS " + json.dumps(counts))  # a line of its own also behind the dots of other tests
