@@ -14,7 +14,7 @@ using namespace planner;
 using namespace planner_test;
 
 void expect_golden(const std::string& name, const std::string& text) {
-  const std::string path = base::cat(STACK_SOURCE_DIR, "/tests/golden/planner/", name, ".txt");
+  const std::string path = base::cat("tests/golden/planner/", name, ".txt");
   if (std::getenv("UPDATE_GOLDEN") != nullptr) {
     base::write_atomic(path, text, {0644, false});
     return;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include "base/files.hpp"
@@ -31,7 +32,7 @@ std::string shown(const std::string& folder, const std::string& file) {
 }
 
 TEST(Golden, Diagnostics) {
-  const std::string folder = std::string(STACK_SOURCE_DIR) + "/tests/golden/spec";
+  const std::string folder = std::filesystem::absolute("tests/golden/spec").string();
   std::size_t cases = 0;
   for (const std::string& name : base::list_dir(folder)) {
     if (name.size() < 5 || name.substr(name.size() - 5) != ".yaml") continue;

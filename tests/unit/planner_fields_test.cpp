@@ -62,7 +62,7 @@ std::string table(const char* title, const std::vector<FieldRule>& rules) {
 }
 
 TEST(Fields, TheDocumentShowsTheTable) {
-  const std::string text = base::read_file(std::string(STACK_SOURCE_DIR) + "/docs/plan.md");
+  const std::string text = base::read_file("docs/plan.md");
   for (const std::string& part :
        {table("A container", container_fields()), table("A network", network_fields()),
         table("A volume", volume_fields())}) {
