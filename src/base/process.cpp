@@ -32,11 +32,16 @@ std::optional<ProcessStat> process_stat(pid_t pid) {
   const std::size_t close = text->rfind(')');
   if (close == std::string::npos || close + 2 >= text->size()) return {};
   const std::vector<std::string> fields = split(std::string_view(*text).substr(close + 2), ' ');
-  if (fields.size() < 20) return {};
+  if (fields.size() < 29) return {};
   ProcessStat out;
   out.state = fields[0].empty() ? '?' : fields[0][0];
   out.parent = static_cast<pid_t>(parse_int(fields[1]).value_or(0));
   out.start_time = parse_uint(fields[19]).value_or(0);
+  constexpr std::uint64_t kExiting = 0x4;  // PF_EXITING, include/linux/sched.h
+  constexpr std::uint64_t kKilled = 1U << (SIGKILL - 1);
+  out.ending = out.state == 'Z' || out.state == 'X' ||
+               (parse_uint(fields[6]).value_or(0) & kExiting) != 0 ||
+               (parse_uint(fields[28]).value_or(0) & kKilled) != 0;
   return out;
 }
 

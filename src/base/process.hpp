@@ -30,6 +30,8 @@ struct ProcessStat {
   char state = '?';  // R S D Z T ...
   pid_t parent = 0;
   std::uint64_t start_time = 0;
+  // Killed or leaving: it holds its locks and sockets for a moment more and does nothing with them.
+  bool ending = false;
 };
 // Nothing when there is no such process.
 std::optional<ProcessStat> process_stat(pid_t pid);

@@ -11,6 +11,7 @@
 #include "cli/preflight.hpp"
 #include "cli/repairs.hpp"
 #include "cli/wait_healthy.hpp"
+#include "executor/world.hpp"
 #include "image/store.hpp"
 
 namespace cli {
@@ -44,6 +45,7 @@ void apply_scale(spec::Stack& stack, const std::map<std::string, unsigned>& scal
 }
 
 spec::Loaded load_for(const Context& context, const Arguments& args) {
+  executor::begin_host_look();
   spec::LoadOptions options = context.load_options();
   options.wanted = args.names;
   for (const auto& entry : args.up.scale) options.wanted.push_back(entry.first);

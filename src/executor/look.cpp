@@ -166,10 +166,10 @@ std::optional<LockHolder> lock_holder(const std::string& path) {
   return LockHolder{*supervisor, *keeper};
 }
 
-// 0: it has gone.
+// 0: it has gone, or is about to.
 char state_of(const base::ProcessId& process) {
   const auto stat = base::process_stat(process.pid);
-  if (!stat || stat->start_time != process.start_time || stat->state == 'Z') return 0;
+  if (!stat || stat->start_time != process.start_time || stat->ending) return 0;
   return stat->state;
 }
 
@@ -195,6 +195,10 @@ std::optional<planner::SupervisorLook> look_at_supervisor(const base::ProjectPat
 void look_closer(planner::ActualState& actual, const planner::DesiredState& wished,
                  const base::ProjectPaths& paths) {
   actual.supervisor = look_at_supervisor(paths);
+  // Both were killed just now and the lock is not free yet: nobody comes after them. (A keeper that
+  // lives starts the next supervisor itself.)
+  const auto& pair = actual.supervisor;
+  if (pair && !pair->process.valid() && pair->keeper_gone) actual.supervisor_alive = false;
   const std::vector<Subject> subjects = begin_looks(actual, wished);
   // The two take about as long, and write different parts of a look.
   auto insides = std::async(std::launch::async, [&] { look_inside(subjects, actual, paths); });

@@ -1,9 +1,12 @@
 #include "executor/world.hpp"
 
 #include <algorithm>
+#include <future>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "executor/cgroup.hpp"
 #include "image/rootfs.hpp"
 #include "netfab/links.hpp"
 #include "spec/diagnostic.hpp"
@@ -101,7 +104,22 @@ void gather_images(const WorldRequest& request, planner::World& world) {
   }
 }
 
+std::optional<std::future<std::vector<base::Cidr>>> routes_in_sight;
+
+std::vector<base::Cidr> take_routes() {
+  if (!routes_in_sight) return netfab::host_routes();
+  auto routes = std::exchange(routes_in_sight, std::nullopt);
+  return routes->get();
+}
+
 }  // namespace
+
+void begin_host_look() {
+  routes_in_sight = std::async(std::launch::async, [] {
+    (void)CgroupHost::get();
+    return netfab::host_routes();
+  });
+}
 
 planner::World gather_world(const WorldRequest& request) {
   const spec::Stack& stack = request.stack;
@@ -135,7 +153,7 @@ planner::World gather_world(const WorldRequest& request) {
                           base::cat("stack volume create ", volume.name)));
     }
   }
-  world.routes = netfab::host_routes();
+  world.routes = take_routes();
   if (recorded != nullptr) {
     for (const planner::Container& container : recorded->containers) {
       for (const planner::EndpointSpec& endpoint : container.endpoints) {

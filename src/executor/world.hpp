@@ -61,6 +61,9 @@ struct WorldRequest {
   // looked for under what their containers were made from.
   std::vector<std::string> services;
 };
+// Begins to read what no stack file decides (the host's routes, its control groups) on a thread of
+// its own, while the caller reads the file; the next gather_world() takes it.
+void begin_host_look();
 // Throws base::Error for a missing image, a missing external network or volume (with
 // file:line:col).
 planner::World gather_world(const WorldRequest& request);

@@ -129,6 +129,22 @@ class Kill(harness.Case):
         self.check_lines()
         self.stack("down")
 
+    def test_up_right_after_both_were_killed(self):
+        """They hold lock and socket until the kernel has taken them down: `up` must not take that for life."""
+        m = self.machine
+        self.stack("up", "-d")
+        inits = m.inits("kill-web-1", "kill-counter-1")
+        for number in range(20):
+            keeper, supervisor = m.keeper("kill"), m.supervisor("kill")
+            assert min(keeper, supervisor) > 2
+            for pid in (keeper, supervisor):
+                os.kill(pid, signal.SIGKILL)  # and no waiting until it has gone
+            self.stack("up", "-d")
+            self.assertNotEqual(m.keeper("kill"), keeper, f"a new pair, time {number}")
+            self.assertNotEqual(m.supervisor("kill"), supervisor)
+        self.assertEqual(m.inits(*inits), inits, "no container was restarted")
+        self.stack("down", "-t", "1")
+
     def test_keeper_alone(self):
         m = self.machine
         self.stack("up", "-d")
