@@ -397,6 +397,13 @@ class Desirer {
       out.type = spec::MountType::Volume;
       out.target = base::clean_path(path);
       if (!targets.insert(out.target).second) continue;
+      if (out.target == "/" || spec::is_kernels_own(out.target)) {
+        problems_.add(service.image.place.known() ? service.image.place : service.place,
+                      cat("service \"", service.name, "\": image ", service.image.value,
+                          " declares a volume at ", out.target, ", where nothing can be mounted"),
+                      "use an image that does not");
+        continue;
+      }
       out.source = anonymous_volume(container, out.target);
       container.mounts.push_back(std::move(out));
     }

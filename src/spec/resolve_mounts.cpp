@@ -78,7 +78,7 @@ void resolve_mounts(const Node& node, Service& service, Resolving& in) {
                                            ": nothing can be mounted over / of a container"));
       return;
     }
-    if (mount.target == "/proc" || base::starts_with(mount.target, "/proc/")) {
+    if (is_kernels_own(mount.target)) {
       in.report.run_error(place,
                           base::cat("service ", service.name, ": ", mount.target,
                                     " is the kernel's, nothing can be mounted there"),

@@ -71,6 +71,10 @@ struct Mount {
   std::string tmpfs_options;             // short `tmpfs: /run:size=64k,uid=1`: the raw rest
   Place place;
 };
+// /proc and what lies in it is the kernel's: nothing is mounted there. A clean path.
+inline bool is_kernels_own(const std::string& target) {
+  return target == "/proc" || base::starts_with(target, "/proc/");
+}
 
 struct Attachment {
   std::string network;  // key in Stack::networks

@@ -334,6 +334,16 @@ TEST(Desire, SignalsAndSecurity) {
   EXPECT_EQ(only(build.desire()).seccomp, "/srv/shop/p.json");
 }
 
+TEST(Desire, AnImageWithAVolumeWhereNothingCanBeMountedIsRefused) {
+  for (const char* path : {"/", "/proc", "/proc/sys/", "//proc/../proc"}) {
+    StackBuilder build;
+    build.service("web");
+    World world = StackBuilder::world();
+    world.images["app"].volumes = {path};
+    EXPECT_THROW(build.desire(world), spec::SpecError) << path;
+  }
+}
+
 TEST(Desire, HealthMountsHostsAndDependencies) {
   StackBuilder build;
   World world = StackBuilder::world();
