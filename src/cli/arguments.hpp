@@ -1,7 +1,7 @@
 // Arguments: what was asked for on the command line, as plain values. parse_arguments() is pure: it
 // reads no file, no environment and ends no process; CLI11 stays behind it.
 // To add an option: a field here, one line in arguments_*.cpp, its use in the command's file, and a
-// line in docs/stack.1 and docs/commands.md.
+// line in docs/stack.1 and docs/commands.md, which cli_docs_test looks for.
 #pragma once
 
 #include <cstdint>

@@ -168,9 +168,8 @@ LogFollower::Options foreground_options(const Context& context, const Arguments&
   std::vector<std::string> shown = up.attach;
   if (shown.empty()) {
     shown = up.attach_dependencies ? brought_up : named;
-    std::erase_if(shown, [&stack](const std::string& name) {
-      return !stack.services.at(name).extras.attach.value_or(true);
-    });
+    std::erase_if(shown,
+                  [&stack](const std::string& name) { return !stack.services.at(name).attach; });
   }
   shown = without(std::move(shown), up.no_attach);
   // Without names, it is those watched that the command lasts as long as.

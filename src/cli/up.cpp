@@ -158,19 +158,19 @@ void remember_made(planner::DiffOptions& diff, const planner::ActualState& actua
 
 class BringingUp {
  public:
-  BringingUp(const Context& context, const Arguments& args, const spec::Loaded& loaded)
+  BringingUp(const Context& context, const Arguments& args, const spec::Loaded& loaded,
+             LogFollower::Options logs)
       : context_(context),
         args_(args),
         loaded_(loaded),
         paths_(context.roots, loaded.stack.name),
         interrupts_({SIGINT, SIGTERM}),
-        logs_(paths_, options_of_logs()) {
+        logs_(paths_, judging(std::move(logs))) {
     if (args.up.detach) interrupts_.end_at(2);
   }
 
-  int run() {
-    // Before anything is changed; and nobody removes an image until the plan has been carried out.
-    base::Fd lease = hold_images(context_, loaded_, args_);
+  // `lease`: nobody removes an image until the plan has been carried out.
+  int run(base::Fd lease) {
     forget_repairs(paths_);
     const int status = carry_out_plan(std::move(lease));
     if (args_.up.detach) return interrupts_.count() > 0 ? kInterrupted : status;
@@ -183,12 +183,11 @@ class BringingUp {
   }
 
  private:
-  LogFollower::Options options_of_logs() {
-    LogFollower::Options out = foreground_options(context_, args_, loaded_.stack);
-    out.judge = [this](const planner::ActualContainer& container) {
+  LogFollower::Options judging(LogFollower::Options options) {
+    options.judge = [this](const planner::ActualContainer& container) {
       return judge_ending(planned_.desired, container, abort_on(args_.up));
     };
-    return out;
+    return options;
   }
 
   int carry_out_plan(base::Fd lease) {
@@ -240,7 +239,10 @@ int up(const Context& context, const Arguments& args) {
   if (context.globals.dry_run) return print_plan(context, args);
   const spec::Loaded loaded = load_for(context, args);
   require_root("up");
-  return BringingUp(context, args, loaded).run();
+  LogFollower::Options logs = foreground_options(context, args, loaded.stack);
+  // Before anything is changed.
+  base::Fd lease = hold_images(context, loaded, args);
+  return BringingUp(context, args, loaded, std::move(logs)).run(std::move(lease));
 }
 
 }  // namespace cli

@@ -110,7 +110,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"create --build -y web", "create build names=web"},
         Case{"run --build -it web sh", "run build names=web"},
         Case{"down --rmi all -v", "down volumes rmi=all"},
-        Case{"restart --no-deps -t 1 web", "restart stop=1 restart-no-deps names=web"},
+        Case{"restart --no-deps -t 1 web", "restart restart-no-deps stop=1 names=web"},
         Case{"rm -fsv web", "rm volumes stop-first names=web"},
         Case{"start --wait --wait-timeout 3", "start detach wait wait-timeout=3"},
         Case{"pull --ignore-buildable --include-deps", "pull ignore-buildable include-deps"},

@@ -79,7 +79,7 @@ spec::Stack file() {
   spec::Dependency dependency;
   dependency.service = "db";
   out.services["web"].depends_on = {dependency};
-  out.services["quiet"].extras.attach = false;
+  out.services["quiet"].attach = false;
   return out;
 }
 
@@ -96,7 +96,7 @@ std::string shown(const Words& words) {
 TEST(Foreground, WhoIsShown) {
   EXPECT_EQ(shown({}), "db,quiet,web shows db,web awaits db,web");
   EXPECT_EQ(shown({"web"}), "web shows web awaits web");
-  EXPECT_EQ(shown({"--attach-dependencies", "web"}), "web shows web,db awaits web");
+  EXPECT_EQ(shown({"--attach-dependencies", "web"}), "web shows db,web awaits web");
   EXPECT_EQ(shown({"--no-attach", "db"}), "db,quiet,web shows web awaits web");
   EXPECT_EQ(shown({"--attach", "quiet"}), "db,quiet,web shows quiet awaits quiet");
   EXPECT_EQ(shown({"--attach", "db", "web"}), "web shows db awaits web");
