@@ -25,6 +25,8 @@ namespace {
 // inotify wakes us; this is for file systems and kernels that do not report splice (below 6.7).
 constexpr int kPollMs = 100;
 constexpr auto kObserveEvery = std::chrono::seconds(1);
+// When a record has changed; those of health checks change often.
+constexpr auto kObserveAgain = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -238,7 +240,9 @@ LogFollower::Why LogFollower::follow(Signals* signals) {
   bool moved = true;
   while (true) {
     if (signals != nullptr && signals->count() > 0) return Why::Signal;
-    if (moved || base::sys::monotonic_now() - observed >= kObserveEvery) {
+    const base::Duration since = base::sys::monotonic_now() - observed;
+    if (since >= kObserveEvery || (moved && since >= kObserveAgain)) {
+      moved = false;
       const ActualState actual = look();
       observed = base::sys::monotonic_now();
       if (first_end_) return Why::OneEnded;
@@ -249,7 +253,7 @@ LogFollower::Why LogFollower::follow(Signals* signals) {
     } else {
       drain(false);
     }
-    moved = wait(signals);
+    moved = wait(signals) || moved;
   }
 }
 
