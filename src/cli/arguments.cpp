@@ -127,12 +127,16 @@ bool names(const Words& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+void add_program(CLI::App& app, Arguments& to) {
+  add_globals(app, to.globals, FileLetter::File);
+  app.set_version_flag("-v,--version", std::string("stack version ") + STACK_VERSION);
+}
+
 // Only the commands that may be meant are built, for an option of CLI11's costs microseconds and
 // there are hundreds. All of them where they are listed: for help, and to find what an unknown word
 // was meant to be.
 void build(CLI::App& app, Arguments& to, const Words& words) {
-  add_globals(app, to.globals, FileLetter::File);
-  app.set_version_flag("-v,--version", std::string("stack version ") + STACK_VERSION);
+  add_program(app, to);
   app.require_subcommand(0, 1);
   const bool listed =
       names(words, "--help") || names(words, "-h") ||
@@ -194,7 +198,8 @@ Parsed parse_arguments(const Words& words) {
   }
   if (takes_program(command)) {
     if (auto refused = finish_program(out.arguments, *leaf)) return *refused;
-    return out;
+    const std::string wrong = settle(out.arguments.up);
+    return wrong.empty() ? out : usage_error(wrong, {}, command);
   }
   if (auto refused = refuse_extras(*leaf, command, leaf->remaining())) return *refused;
   if (command.empty() || command == "network" || command == "volume" || command == "image") {
@@ -202,7 +207,43 @@ Parsed parse_arguments(const Words& words) {
     (words.empty() ? out.out : out.err) = leaf->help();
     return out;
   }
-  if (out.arguments.up.wait || out.arguments.up.no_start) out.arguments.up.detach = true;
+  if (const std::string wrong = settle(out.arguments.up); !wrong.empty()) {
+    return usage_error(wrong, {}, command);
+  }
+  return out;
+}
+
+namespace {
+
+bool is_global(const CLI::Option& option) {
+  return option.get_group() == kGlobalGroup || option.check_lname("help");
+}
+
+void describe(const CLI::App& app, const std::string& name, std::vector<KnownCommand>& out) {
+  KnownCommand known{name, {}};
+  for (const CLI::Option* option : app.get_options([](const CLI::Option*) { return true; })) {
+    if (option->get_positional() || (is_global(*option) && !name.empty())) continue;
+    Words names;
+    for (const std::string& shorter : option->get_snames()) names.push_back("-" + shorter);
+    for (const std::string& longer : option->get_lnames()) names.push_back("--" + longer);
+    known.options.push_back(std::move(names));
+  }
+  const auto inner = app.get_subcommands([](const CLI::App*) { return true; });
+  if (inner.empty() || name.empty()) out.push_back(std::move(known));
+  for (const CLI::App* each : inner) {
+    describe(*each, base::cat(name, name.empty() ? "" : " ", each->get_name()), out);
+  }
+}
+
+}  // namespace
+
+std::vector<KnownCommand> known_commands() {
+  Arguments to;
+  CLI::App app("", "stack");
+  add_program(app, to);
+  for (const CommandRow& row : kCommandRows) row.add(*app.add_subcommand(row.name), to);
+  std::vector<KnownCommand> out;
+  describe(app, "", out);
   return out;
 }
 

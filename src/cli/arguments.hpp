@@ -1,7 +1,7 @@
 // Arguments: what was asked for on the command line, as plain values. parse_arguments() is pure: it
 // reads no file, no environment and ends no process; CLI11 stays behind it.
 // To add an option: a field here, one line in arguments_*.cpp, its use in the command's file, and a
-// line in docs/stack.1 and docs/commands.md.
+// line in docs/stack.1 and docs/commands.md, which cli_docs_test looks for.
 #pragma once
 
 #include <cstdint>
@@ -32,9 +32,17 @@ struct UpArgs {
   std::string pull;                       // --pull: a policy for every service
   bool quiet_pull = false;
   bool no_start = false, no_recreate = false;
+  bool recreate_dependencies = false, renew_volumes = false;
+  bool build = false, no_build = false;
+  // In the foreground: whose end stops the stack, whose logs are shown.
+  bool abort_on_exit = false, abort_on_failure = false;
+  std::string exit_code_from;                  // service
+  std::vector<std::string> attach, no_attach;  // services
+  bool attach_dependencies = false;
 };
 struct DownArgs {
   bool volumes = false, remove_orphans = false;
+  std::string images;       // --rmi: "", "local", "all"
   bool after_wait = false;  // wait --down-project
 };
 struct PlanArgs {
@@ -57,7 +65,7 @@ struct ExecArgs {
 };
 struct RunArgs {
   bool detach = false, remove = false, no_tty = false, interactive = true, no_deps = false;
-  bool service_ports = false, use_aliases = false, quiet = false, build = false;
+  bool service_ports = false, use_aliases = false, quiet = false;
   std::string name, user, working_dir;
   std::optional<std::string> entrypoint;
   std::vector<std::string> environment;  // NAME=value or NAME
@@ -94,7 +102,10 @@ struct PortArgs {
   std::uint16_t port = 0;
 };
 struct RemoveArgs {  // rm
-  bool force = false, stop = false;
+  bool force = false, stop = false, volumes = false;
+};
+struct RestartArgs {
+  bool no_deps = false;
 };
 struct ReconcileArgs {
   bool all = false;
@@ -109,9 +120,9 @@ struct ObjectArgs {  // network and volume
   bool internal = false, ipv6 = false, force = false;
 };
 
-struct ImageArgs {  // image, pull
+struct ImageArgs {  // image, pull, push
   std::string input, output, platform, policy, as;
-  bool ignore_failures = false, dependencies = false, mend = false;
+  bool ignore_failures = false, ignore_buildable = false, dependencies = false, mend = false;
 };
 
 struct Arguments {
@@ -138,6 +149,7 @@ struct Arguments {
   PortArgs port;
   ObjectArgs object;
   RemoveArgs remove;
+  RestartArgs restart;
   ReconcileArgs reconcile;
   EnableArgs enable;
   ImageArgs image;
@@ -150,5 +162,14 @@ struct Parsed {
 };
 // `words` without the program's name.
 Parsed parse_arguments(const std::vector<std::string>& words);
+
+// A command as its --help has it.
+struct KnownCommand {
+  std::string name;                               // "image ls"; "" for what stands before one
+  std::vector<std::vector<std::string>> options;  // the names of each: {"-d", "--detach"}
+};
+// Every command with every option that it takes, those of every command left out but for "". For
+// tests that look for them in the manual.
+std::vector<KnownCommand> known_commands();
 
 }  // namespace cli

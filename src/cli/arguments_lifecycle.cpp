@@ -1,5 +1,5 @@
 // The options of the commands on containers: start, stop, restart, kill, pause, unpause, rm, scale,
-// wait, top, reconcile; run, create, attach, stats, events, cp, volumes.
+// wait, top, reconcile; run, attach, stats, events, cp, volumes.
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "cli/options.hpp"
@@ -17,6 +17,8 @@ void add_services(CLI::App& app, Arguments& to, const char* example) {
 }  // namespace
 
 void add_start(CLI::App& start, Arguments& to) {
+  add_switch(start, "--wait", to.up.wait, "Wait until everything runs and is healthy");
+  add_seconds(start, "--wait-timeout", to.up.wait_timeout, "Longest time to wait with --wait");
   add_services(start, to, "stack start web");
 }
 
@@ -27,6 +29,8 @@ void add_stop(CLI::App& stop, Arguments& to) {
 
 void add_restart(CLI::App& restart, Arguments& to) {
   add_seconds(restart, "-t,--timeout", to.stop_timeout, "How long a container may take to stop");
+  add_switch(restart, "--no-deps", to.restart.no_deps,
+             "Leave services alone that depend on these with restart: true");
   add_services(restart, to, "stack restart web");
 }
 
@@ -60,8 +64,7 @@ void add_unpause(CLI::App& unpause, Arguments& to) {
 void add_rm(CLI::App& rm, Arguments& to) {
   add_switch(rm, "-f,--force", to.remove.force, "Do not ask");
   add_switch(rm, "-s,--stop", to.remove.stop, "Stop what runs first");
-  static bool ignored = false;
-  add_switch(rm, "-v,--volumes", ignored, "Has no effect: anonymous volumes always go along");
+  add_switch(rm, "-v,--volumes", to.remove.volumes, "Also their anonymous volumes");
   add_names(rm, to.names, "SERVICE", "Only these services");
   add_globals(rm, to.globals, FileLetter::Other);
   rm.footer("Example:\n  stack rm -fs worker");
@@ -168,7 +171,9 @@ void add_run(CLI::App& run, Arguments& to) {
   add_switch(run, "-q,--quiet", args.quiet, "No progress");
   add_switch(run, "--remove-orphans", to.up.remove_orphans,
              "Remove containers of services that the file has no longer");
-  add_switch(run, "--build", args.build, "Has no effect: nothing is ever built");
+  add_build(run, to.up);
+  static bool ignored = false;  // accepted because people type `run -it`
+  add_switch(run, "-t,--tty", ignored, "Has no effect: a terminal is made when we have one");
   add_globals(run, to.globals, FileLetter::Run);
   run.prefix_command();
   run.footer(
@@ -177,29 +182,6 @@ void add_run(CLI::App& run, Arguments& to) {
       "status is the command's; 126: it cannot be\nexecuted, 127: it does not exist. With a "
       "terminal, ctrl-p ctrl-q leaves it running.\n\nExample:\n  stack run --rm web sh -c 'env | "
       "sort'");
-}
-
-void add_create(CLI::App& create, Arguments& to) {
-  add_switch(create, "--force-recreate", to.up.force_recreate,
-             "Replace containers that did not change");
-  add_switch(create, "--no-recreate", to.up.no_recreate, "Leave what is there as it is");
-  add_switch(create, "--no-deps", to.up.no_deps, "Leave the services that these depend on alone");
-  add_switch(create, "--remove-orphans", to.up.remove_orphans,
-             "Remove containers of services that the file has no longer");
-  create
-      .add_option_function<Words>(
-          "--scale", [&to](const Words& given) { set_scale(to.up.scale, given); },
-          "Make N replicas of SERVICE")
-      ->allow_extra_args(false)
-      ->type_name("SERVICE=N");
-  add_text(create, "--pull", to.up.pull, "When to ask registries", "always|missing|never|policy");
-  add_switch(create, "--quiet-pull", to.up.quiet_pull, "No progress of pulls");
-  static bool ignored = false;  // accepted because people type it
-  add_switch(create, "--build,--no-build", ignored, "Has no effect: nothing is ever built");
-  add_switch(create, "-y,--yes", ignored, "Has no effect: nothing is asked");
-  add_names(create, to.names, "SERVICE", "Only these services and what they depend on");
-  add_globals(create, to.globals, FileLetter::File);
-  create.footer("`stack start` starts them.\n\nExample:\n  stack create && stack start web");
 }
 
 void add_attach(CLI::App& attach, Arguments& to) {

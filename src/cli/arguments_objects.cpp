@@ -52,6 +52,8 @@ void add_pull(CLI::App& pull, Arguments& to) {
   add_format(pull, "--policy", to.image.policy, {"always", "missing"})
       ->description("missing: only those that are not here");
   add_switch(pull, "--ignore-pull-failures", to.image.ignore_failures, "Go on with the others");
+  add_switch(pull, "--ignore-buildable", to.image.ignore_buildable,
+             "Leave out services with a build: section");
   add_switch(pull, "--include-deps", to.image.dependencies, "Also what the services depend on");
   add_switch(pull, "-q,--quiet", to.list.quiet, "No progress");
   add_names(pull, to.names, "SERVICE", "Only these services");
@@ -60,6 +62,8 @@ void add_pull(CLI::App& pull, Arguments& to) {
 }
 
 void add_push(CLI::App& push, Arguments& to) {
+  add_switch(push, "--ignore-push-failures", to.image.ignore_failures, "Go on with the others");
+  add_switch(push, "--include-deps", to.image.dependencies, "Also what the services depend on");
   add_switch(push, "-q,--quiet", to.list.quiet, "No progress");
   add_names(push, to.names, "SERVICE", "Only these services");
   add_globals(push, to.globals, FileLetter::File);

@@ -1,48 +1,19 @@
-// The options of the commands that are about a whole stack: up, down, plan, ps, logs, exec, config,
-// ls, port, version, doctor.
+// The options of the commands that are about a whole stack: down, plan, ps, logs, exec, config, ls,
+// port, version, doctor.
 #include "base/text.hpp"
 #include "cli/options.hpp"
 
 namespace cli {
-
-void add_up(CLI::App& up, Arguments& to) {
-  add_switch(up, "-d,--detach", to.up.detach, "Leave the stack running in the background");
-  add_switch(up, "--wait", to.up.wait, "Wait until everything runs and is healthy; implies -d");
-  add_seconds(up, "--wait-timeout", to.up.wait_timeout, "Longest time to wait with --wait");
-  add_switch(up, "--force-recreate", to.up.force_recreate,
-             "Replace containers that did not change");
-  add_switch(up, "--no-recreate", to.up.no_recreate,
-             "Leave containers that are there as they are, changed or not");
-  add_switch(up, "--no-start", to.up.no_start, "Make everything and start nothing; implies -d");
-  add_switch(up, "--no-deps", to.up.no_deps, "Leave the services that these depend on alone");
-  add_switch(up, "--remove-orphans", to.up.remove_orphans,
-             "Remove containers of services that the file has no longer");
-  up.add_option_function<Words>(
-        "--scale", [&to](const Words& given) { set_scale(to.up.scale, given); },
-        "Run N replicas of SERVICE")
-      ->allow_extra_args(false)
-      ->type_name("SERVICE=N");
-  add_seconds(up, "-t,--timeout", to.stop_timeout, "How long a container may take to stop");
-  add_text(up, "--pull", to.up.pull, "When to ask registries, instead of the services' pull_policy",
-           "always|missing|never|policy");
-  add_switch(up, "--quiet-pull", to.up.quiet_pull, "No progress of pulls");
-  static bool no_build = false;  // accepted because people type it
-  add_switch(up, "--no-build", no_build, "Has no effect: nothing is ever built");
-  add_switch(up, "--no-color", to.logs.no_colour, "Logs without colours");
-  add_switch(up, "--no-log-prefix", to.logs.no_prefix, "Logs without the container's name");
-  add_switch(up, "--timestamps", to.logs.timestamps, "Logs with the time of each line");
-  add_names(up, to.names, "SERVICE", "Only these services and what they depend on");
-  add_globals(up, to.globals, FileLetter::File);
-  up.footer(
-      "Without -d the logs follow until everything has ended; Ctrl-C stops the stack, twice "
-      "kills it.\n\nExample:\n  stack up -f app.yaml -d --wait");
-}
 
 void add_down(CLI::App& down, Arguments& to) {
   add_switch(down, "-v,--volumes", to.down.volumes, "Also remove its named volumes");
   add_switch(down, "--remove-orphans", to.down.remove_orphans,
              "Also containers of services that the file has no longer");
   add_seconds(down, "-t,--timeout", to.stop_timeout, "How long a container may take to stop");
+  add_format(down, "--rmi", to.down.images, {"local", "all"})
+      ->description(
+          "all: also the images of its services that no other stack uses; local: those "
+          "of services\nwithout image:, which are none here");
   add_names(down, to.names, "SERVICE", "Only these services; networks and volumes stay");
   add_globals(down, to.globals, FileLetter::File);
   down.footer(

@@ -3,12 +3,14 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "cli/apply.hpp"
+#include "cli/ensure_images.hpp"
 #include "cli/errors.hpp"
 #include "executor/cgroup.hpp"
 
@@ -81,32 +83,56 @@ class Following {
   std::thread thread_;
 };
 
-int stop_gracefully(const Context& context, const base::ProjectPaths& paths,
-                    const std::vector<std::string>& services, LogFollower& logs,
-                    Signals& interrupts) {
-  write_text(STDERR_FILENO, "Gracefully stopping... (press Ctrl+C again to force)\n");
+void stop_gracefully(const Foreground& what) {
+  const auto& [context, args, paths, logs, interrupts] = what;
   interrupts.end_at(interrupts.count() + 2);
   // Lines of logs come in between: nothing that is drawn in place.
   const ProgressMode chosen = context.globals.progress;
   Progress progress(
       {chosen == ProgressMode::Auto ? ProgressMode::Plain : chosen, context.globals.ansi});
   const unsigned seen = interrupts.count();
+  supervisor::ApplyOptions options;
+  if (args.stop_timeout) options.stop_timeout = std::chrono::seconds(*args.stop_timeout);
   supervisor::ApplyResult result;
   {
     const Following following(logs);
     const ForceKill force(paths, executor::observe(paths), interrupts);
-    result = carry_out({context, paths, progress, {}, -1, [&]() -> std::optional<planner::Plan> {
-                          const auto intent = executor::recorded_intent(paths);
-                          if (!intent) return {};
-                          planner::Plan plan =
-                              planner::plan_stop(*intent, executor::observe(paths), services);
-                          if (plan.empty()) return {};
-                          return plan;
-                        }});
+    const auto make_plan = [&paths = what.paths,
+                            &names = what.args.names]() -> std::optional<planner::Plan> {
+      const auto intent = executor::recorded_intent(paths);
+      if (!intent) return {};
+      planner::Plan plan = planner::plan_stop(*intent, executor::observe(paths), names);
+      if (plan.empty()) return {};
+      return plan;
+    };
+    result = carry_out({context, paths, progress, options, -1, make_plan});
   }
   progress.finish();
   if (interrupts.count() == seen) report(context, result, progress);
-  return kInterrupted;
+}
+
+// The status of the container of --exit-code-from that ended first.
+int status_of(const base::ProjectPaths& paths, const std::string& service) {
+  const planner::ActualState actual = observe_told(paths);
+  const planner::ActualContainer* first = nullptr;
+  for (const planner::ActualContainer& each : actual.containers) {
+    if (each.service != service || each.oneoff || !each.exit.known ||
+        each.status != planner::ContainerStatus::Exited) {
+      continue;
+    }
+    if (first == nullptr || each.exit.finished_at < first->exit.finished_at) first = &each;
+  }
+  if (first != nullptr) return first->exit.code;
+  throw base::Error(base::cat("--exit-code-from: no container of service ", service,
+                              " has ended with an exit code that is known"));
+}
+
+std::vector<std::string> without(std::vector<std::string> names,
+                                 const std::vector<std::string>& gone) {
+  std::erase_if(names, [&](const std::string& name) {
+    return std::find(gone.begin(), gone.end(), name) != gone.end();
+  });
+  return names;
 }
 
 }  // namespace
@@ -120,18 +146,70 @@ void mark_log_ends(LogFollower& logs, const Planned& planned) {
   }
 }
 
-int attach(const Context& context, const base::ProjectPaths& paths,
-           const std::vector<std::string>& services, LogFollower& logs, Signals& interrupts) {
-  if (interrupts.count() == 0) {
+LogFollower::Options foreground_options(const Context& context, const Arguments& args,
+                                        const spec::Stack& stack) {
+  const UpArgs& up = args.up;
+  const std::vector<std::string> all = service_names(stack);
+  const std::vector<std::string>& named = args.names.empty() ? all : args.names;
+  const std::vector<std::string> brought_up = up.no_deps ? named : with_dependencies(stack, named);
+  std::vector<std::string> known = up.attach;
+  known.insert(known.end(), up.no_attach.begin(), up.no_attach.end());
+  if (!up.exit_code_from.empty()) known.push_back(up.exit_code_from);
+  check_services(known, all, stack.name);
+  if (const auto strange = without(up.attach, brought_up); !strange.empty()) {
+    throw base::Error(base::cat("--attach: not brought up: ", base::join(strange, ", ")),
+                      base::cat("brought up: ", base::join(brought_up, ", ")));
+  }
+  LogFollower::Options out;
+  out.services = named;
+  if (!up.exit_code_from.empty() && !is_selected(named, up.exit_code_from)) {
+    out.services.push_back(up.exit_code_from);
+  }
+  std::vector<std::string> shown = up.attach;
+  if (shown.empty()) {
+    shown = up.attach_dependencies ? brought_up : named;
+    std::erase_if(shown,
+                  [&stack](const std::string& name) { return !stack.services.at(name).attach; });
+  }
+  shown = without(std::move(shown), up.no_attach);
+  // Without names, it is those watched that the command lasts as long as.
+  out.awaited = args.names.empty() && !shown.empty() ? shown : named;
+  out.shown = std::move(shown);
+  out.format = {!args.logs.no_prefix, context.out_colour && !args.logs.no_colour,
+                args.logs.timestamps};
+  out.announce_exits = true;
+  return out;
+}
+
+int attach(const Foreground& what) {
+  const std::string& service = what.args.up.exit_code_from;
+  auto why = LogFollower::Why::Signal;
+  if (what.interrupts.count() == 0) {
     std::vector<std::string> names;
-    for (const auto& each : executor::observe(paths).containers) {
-      if (is_selected(services, each.service))
-        names.push_back(short_name(each.name, paths.project));
+    for (const auto& each : executor::observe(what.paths).containers) {
+      if (what.logs.shows(each)) names.push_back(short_name(each.name, what.paths.project));
     }
     write_text(STDOUT_FILENO, base::cat("Attaching to ", base::join(names, ", "), "\n"));
-    if (logs.follow(&interrupts)) return kDone;
+    why = what.logs.follow(&what.interrupts);
   }
-  return stop_gracefully(context, paths, services, logs, interrupts);
+  int status = kDone;
+  switch (why) {
+    case LogFollower::Why::AllEnded:
+      break;
+    case LogFollower::Why::Signal:
+      write_text(STDERR_FILENO, "Gracefully stopping... (press Ctrl+C again to force)\n");
+      stop_gracefully(what);
+      status = kInterrupted;
+      break;
+    case LogFollower::Why::OneEnded: {
+      write_text(STDERR_FILENO, "Aborting on container exit...\n");
+      const planner::ExitState exit = what.logs.first_end()->exit;
+      stop_gracefully(what);
+      status = exit.known ? exit.code : kFailed;
+      break;
+    }
+  }
+  return service.empty() ? status : status_of(what.paths, service);
 }
 
 std::string plan_json(const planner::Plan& plan) {

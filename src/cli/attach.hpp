@@ -1,5 +1,6 @@
-// A foreground `up` after everything has been started: logs until all has ended or Ctrl-C; the
-// first stops the stack, the second kills it, the third lets go.
+// A foreground `up`: whose logs it shows, whose end ends it. After everything has been started:
+// logs until all has ended, one ended that ends all, or Ctrl-C; the first stops the stack, the
+// second kills it, the third lets go.
 #pragma once
 
 #include "cli/context.hpp"
@@ -13,8 +14,22 @@ namespace cli {
 // are news.
 void mark_log_ends(LogFollower& logs, const Planned& planned);
 
-int attach(const Context& context, const base::ProjectPaths& paths,
-           const std::vector<std::string>& services, LogFollower& logs, Signals& interrupts);
+// What --attach, --no-attach, --attach-dependencies and `attach:` of the file make of the services
+// named, as docker compose has it (cmd/compose/up.go, runUp). Throws base::Error for services that
+// are not brought up. Pure.
+LogFollower::Options foreground_options(const Context& context, const Arguments& args,
+                                        const spec::Stack& stack);
+
+struct Foreground {
+  const Context& context;
+  const Arguments& args;
+  const base::ProjectPaths& paths;
+  LogFollower& logs;
+  Signals& interrupts;
+};
+// The exit status: that of the service that was named for it or of who ended all; 130 when
+// interrupted.
+int attach(const Foreground& what);
 
 // One plan as JSON, ending with a newline.
 std::string plan_json(const planner::Plan& plan);

@@ -170,9 +170,7 @@ const executor::KnownStack& pick_stack(const std::vector<executor::KnownStack>& 
       base::cat("choose one with -p, for example -p ", names.front()));
 }
 
-Recorded look_up(const Context& context) {
-  base::ProjectPaths paths = context.project();
-  auto intent = executor::recorded_intent(paths);
+planner::ActualState observe_told(const base::ProjectPaths& paths) {
   auto actual = executor::observe(paths);
   // Between a container's death and the record of it lie some milliseconds in which nobody knows
   // its exit code yet: a keeper that lives is about to tell, and what is pinned does once init has
@@ -188,6 +186,13 @@ Recorded look_up(const Context& context) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     actual = executor::observe(paths);
   }
+  return actual;
+}
+
+Recorded look_up(const Context& context) {
+  base::ProjectPaths paths = context.project();
+  auto intent = executor::recorded_intent(paths);
+  auto actual = observe_told(paths);
   return {std::move(paths), std::move(intent), std::move(actual)};
 }
 

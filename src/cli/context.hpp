@@ -42,6 +42,9 @@ struct Recorded {
   planner::ActualState actual;
 };
 Recorded look_up(const Context& context);
+// What is there; of a container that has just ended, its exit code is waited for where somebody is
+// about to tell it.
+planner::ActualState observe_told(const base::ProjectPaths& paths);
 
 // The stack whose directory is `directory` or that was made from one of `files` (absolute). Throws
 // base::Error when there is none, or several: then it lists them.

@@ -4,6 +4,7 @@
 #include "cli/apply.hpp"
 #include "cli/commands.hpp"
 #include "cli/errors.hpp"
+#include "cli/service_images.hpp"
 #include "cli/signals.hpp"
 
 namespace cli {
@@ -26,23 +27,38 @@ planner::Plan make_down(const Recorded& recorded, const Arguments& args) {
   return planner::plan_down(intent, recorded.actual, options);
 }
 
+// --rmi local: images of services without image:, which are built; none are here.
+std::set<std::string> images_meant(const Context& context, const Recorded& recorded,
+                                   const Arguments& args) {
+  if (args.down.images != "all") return {};
+  return service_images(context, recorded, args.names);
+}
+
+int show_down(const Context& context, const Recorded& recorded, const Arguments& args) {
+  std::string out = planner::to_text(make_down(recorded, args), {context.out_colour});
+  for (const std::string& name : images_meant(context, recorded, args)) {
+    out += base::cat("Then, unless another stack uses it: image ", name, " remove\n");
+  }
+  write_text(STDOUT_FILENO, out);
+  return kDone;
+}
+
 }  // namespace
 
 int down(const Context& context, const Arguments& args) {
   Recorded recorded = look_up(context);
   const base::ProjectPaths paths = recorded.paths;
+  const std::set<std::string> images = images_meant(context, recorded, args);
   if (nothing_there(recorded)) {
     if (!context.globals.dry_run && ::geteuid() == 0) supervisor::sweep(paths);
     write_text(STDERR_FILENO,
                base::cat("stack: ", paint("warning:", Colour::Yellow, context.err_colour),
                          " nothing of stack ", paths.project, " is there to remove\n"));
-    return kDone;
+    if (images.empty()) return kDone;
+  } else {
+    check_services(args.names, service_names(recorded), paths.project);
   }
-  check_services(args.names, service_names(recorded), paths.project);
-  if (context.globals.dry_run) {
-    write_text(STDOUT_FILENO, planner::to_text(make_down(recorded, args), {context.out_colour}));
-    return kDone;
-  }
+  if (context.globals.dry_run) return show_down(context, recorded, args);
   require_root("down");
   Signals interrupts({SIGINT, SIGTERM});
   interrupts.end_at(2);
@@ -55,14 +71,15 @@ int down(const Context& context, const Arguments& args) {
          if (!first) {
            recorded.intent = executor::recorded_intent(paths);
            recorded.actual = executor::observe(paths);
-           if (nothing_there(recorded)) return {};
          }
          first = false;
+         if (nothing_there(recorded)) return {};
          planner::Plan plan = make_down(recorded, args);
          // Even without steps the intent itself may have to go.
          if (plan.empty() && !plan.forget) return {};
          return plan;
        }});
+  if (result.ok && interrupts.count() == 0) remove_service_images(context, images, progress);
   progress.finish();
   if (interrupts.count() > 0) return kInterrupted;
   return report(context, result, progress);

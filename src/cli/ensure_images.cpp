@@ -97,6 +97,20 @@ std::vector<std::string> with_dependencies(const spec::Stack& stack,
   return out;
 }
 
+void refuse_build(const spec::Loaded& loaded, const std::vector<std::string>& services) {
+  std::vector<spec::Diagnostic> found;
+  for (const auto& [name, service] : loaded.stack.services) {
+    if (!is_selected(services, name) || !service.extras.build) continue;
+    spec::Diagnostic diagnostic;
+    diagnostic.place = service.extras.build->place;
+    diagnostic.text = base::cat("--build: service ", name, " is to be built, and images are not");
+    diagnostic.hint =
+        "build it elsewhere, bring it here with `stack image load`, name it in image:";
+    found.push_back(std::move(diagnostic));
+  }
+  if (!found.empty()) throw spec::SpecError(std::move(found), loaded.sources);
+}
+
 unsigned ensure_images(const Context& context, const spec::Loaded& loaded,
                        const EnsureImages& options) {
   const spec::Stack& stack = loaded.stack;
@@ -104,6 +118,7 @@ unsigned ensure_images(const Context& context, const spec::Loaded& loaded,
   std::set<std::string> seen;
   for (const auto& [name, service] : stack.services) {
     if (!is_selected(options.services, name) || service.image.value.empty()) continue;
+    if (options.ignore_buildable && service.extras.build) continue;
     Fetch fetch;
     fetch.platform = service.platform;
     fetch.place = service.image.place;

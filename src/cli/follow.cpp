@@ -4,7 +4,9 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 #include <deque>
 
 #include "base/sys.hpp"
@@ -23,6 +25,8 @@ namespace {
 // inotify wakes us; this is for file systems and kernels that do not report splice (below 6.7).
 constexpr int kPollMs = 100;
 constexpr auto kObserveEvery = std::chrono::seconds(1);
+// When a record has changed; those of health checks change often.
+constexpr auto kObserveAgain = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -33,10 +37,16 @@ LogFollower::LogFollower(base::ProjectPaths paths, Options options)
       inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
 
 // A foreground `up` is about what it brought up, not about what somebody `run`s meanwhile.
-bool LogFollower::shows(const ActualContainer& container) const {
-  return is_selected(options_.services, container.service) &&
+bool LogFollower::is_meant(const std::vector<std::string>& services,
+                           const ActualContainer& container) const {
+  return is_selected(services, container.service) &&
          (options_.index == 0 || options_.index == container.index) &&
          !(container.oneoff && options_.announce_exits);
+}
+
+bool LogFollower::shows(const ActualContainer& container) const {
+  if (!options_.shown) return is_meant(options_.services, container);
+  return !options_.shown->empty() && is_meant(*options_.shown, container);
 }
 
 void LogFollower::watch(const std::string& path) {
@@ -142,29 +152,51 @@ void LogFollower::drain(bool everything) {
   everything_ = false;
 }
 
-void LogFollower::wait(Signals* signals) {
+bool LogFollower::wait(Signals* signals) {
   std::array<pollfd, 2> fds{
       {{inotify_.get(), POLLIN, 0}, {signals != nullptr ? signals->fd() : -1, POLLIN, 0}}};
   ::poll(fds.data(), fds.size(), kPollMs);
-  std::array<char, 4096> ignored{};
-  while (inotify_ && ::read(inotify_.get(), ignored.data(), ignored.size()) > 0) {
+  // Records are written beside and moved into place; lines of logs only change their file.
+  bool moved = false;
+  alignas(inotify_event) std::array<char, 4096> buffer{};
+  while (inotify_) {
+    const ssize_t n = ::read(inotify_.get(), buffer.data(), buffer.size());
+    if (n <= 0) break;
+    for (std::size_t at = 0; at + sizeof(inotify_event) <= static_cast<std::size_t>(n);) {
+      inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof(event));
+      moved = moved || (event.mask & IN_MOVED_TO) != 0;
+      at += sizeof(event) + event.len;
+    }
   }
+  return moved;
 }
 
 bool LogFollower::all_ended(const ActualState& actual) const {
-  for (const ActualContainer& each : actual.containers) {
-    if (shows(each) && planner::is_active(each.status)) return false;
-  }
-  return true;
+  const std::vector<std::string>& services = options_.awaited.value_or(options_.services);
+  return std::none_of(actual.containers.begin(), actual.containers.end(),
+                      [&](const ActualContainer& each) {
+                        return is_meant(services, each) && planner::is_active(each.status);
+                      });
 }
 
 void LogFollower::announce(const ActualState& actual) {
   for (const ActualContainer& each : actual.containers) {
-    if (!shows(each)) continue;
+    if (!is_meant(options_.services, each)) continue;
     if (each.status == ContainerStatus::Running) {
       running_.insert(each.name);
-    } else if (running_.erase(each.name) > 0 || each.status == ContainerStatus::Restarting) {
-      if (each.status == ContainerStatus::Restarting || !options_.announce_exits) continue;
+    } else if (running_.contains(each.name) || each.status == ContainerStatus::Restarting) {
+      const bool ended = each.status != ContainerStatus::Restarting;
+      const Ending ending = ended && options_.judge ? options_.judge(each) : Ending::Over;
+      // The supervisor has not come to it yet.
+      if (ending == Ending::Restarts) continue;
+      running_.erase(each.name);
+      if (!ended || !options_.announce_exits) continue;
+      if (ending == Ending::EndsAll &&
+          (!first_end_ ||
+           (each.exit.known && each.exit.finished_at < first_end_->exit.finished_at))) {
+        first_end_ = each;
+      }
       const std::string code = each.exit.known ? std::to_string(each.exit.code) : "unknown";
       write_text(STDOUT_FILENO,
                  base::cat(short_name(each.name, paths_.project), " exited with code ", code,
@@ -179,37 +211,49 @@ void LogFollower::follow_until(const std::atomic<bool>& done) {
     wait(nullptr);
   }
   drain(true);
-  announce(executor::observe(paths_));
+  announce(observe_told(paths_));
 }
 
-bool LogFollower::follow(Signals* signals) {
-  base::Duration observed{0};
+ActualState LogFollower::look() {
+  ActualState actual = observe_told(paths_);
   // What ended before the first look still gets its line.
-  bool first = true;
+  if (!looked_) {
+    for (const ActualContainer& each : actual.containers) {
+      if (each.status == ContainerStatus::Exited) running_.insert(each.name);
+    }
+  }
+  looked_ = true;
+  // New containers from their first line; those there at first were opened by the caller.
+  refresh(actual, {});
+  drain(false);
+  announce(actual);
+  return actual;
+}
+
+bool LogFollower::look_for_ends() {
+  look();
+  return first_end_.has_value();
+}
+
+LogFollower::Why LogFollower::follow(Signals* signals) {
+  base::Duration observed{0};
+  bool moved = true;
   while (true) {
-    if (signals != nullptr && signals->count() > 0) return false;
-    const base::Duration now = base::sys::monotonic_now();
-    if (first || now - observed >= kObserveEvery) {
-      const ActualState actual = executor::observe(paths_);
+    if (signals != nullptr && signals->count() > 0) return Why::Signal;
+    const base::Duration since = base::sys::monotonic_now() - observed;
+    if (since >= kObserveEvery || (moved && since >= kObserveAgain)) {
+      moved = false;
+      const ActualState actual = look();
       observed = base::sys::monotonic_now();
-      if (first) {
-        for (const ActualContainer& each : actual.containers) {
-          if (each.status == ContainerStatus::Exited) running_.insert(each.name);
-        }
-      }
-      // New containers from their first line; those there at first were opened by the caller.
-      refresh(actual, {});
-      drain(false);
-      announce(actual);
-      first = false;
+      if (first_end_) return Why::OneEnded;
       if (all_ended(actual) || past_end()) {
         drain(true);
-        return true;
+        return Why::AllEnded;
       }
     } else {
       drain(false);
     }
-    wait(signals);
+    moved = wait(signals) || moved;
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/fd.hpp"
 #include "base/paths.hpp"
+#include "cli/ending.hpp"
 #include "cli/log_view.hpp"
 #include "cli/signals.hpp"
 #include "planner/actual.hpp"
@@ -21,10 +22,16 @@ namespace cli {
 class LogFollower {
  public:
   struct Options {
-    std::vector<std::string> services;  // empty: all
+    // Whose ends are told and judged; unless the next two say otherwise, also whose lines are
+    // printed and whose ends are waited for. Empty: all.
+    std::vector<std::string> services;
+    std::optional<std::vector<std::string>> shown;    // whose lines are printed
+    std::optional<std::vector<std::string>> awaited;  // following ends when these have
     LogFormat format;
     bool announce_exits = false;  // "web-1 exited with code 0"
-    unsigned index = 0;           // only this replica; 0: every one
+    // What the end of a container means; nothing: it is over.
+    std::function<Ending(const planner::ActualContainer&)> judge;
+    unsigned index = 0;  // only this replica; 0: every one
     std::optional<std::chrono::system_clock::time_point> since, until;
   };
   LogFollower(base::ProjectPaths paths, Options options);
@@ -37,8 +44,17 @@ class LogFollower {
   // Prints what is there now. Unfinished lines only of containers that do not run, or when
   // `everything`.
   void drain(bool everything);
-  // Prints until every selected container has ended (true) or a signal came (false).
-  bool follow(Signals* signals);
+  // Prints until every awaited container has ended, a signal came, or one ended that ends all.
+  enum class Why : std::uint8_t { AllEnded, Signal, OneEnded };
+  Why follow(Signals* signals);
+  // Looks once, tells who has ended. Whether one of them ends all.
+  bool look_for_ends();
+  // Whether its lines are printed.
+  [[nodiscard]] bool shows(const planner::ActualContainer& container) const;
+  // The first that ended and ends all.
+  [[nodiscard]] const std::optional<planner::ActualContainer>& first_end() const {
+    return first_end_;
+  }
   // Prints until `done` is true, then what is left and the exits. Called on a thread of its own
   // while nobody else uses the follower.
   void follow_until(const std::atomic<bool>& done);
@@ -51,9 +67,12 @@ class LogFollower {
     bool accept_partial = false;
   };
   void open(const planner::ActualContainer& container, std::optional<std::size_t> tail);
-  [[nodiscard]] bool shows(const planner::ActualContainer& container) const;
+  [[nodiscard]] bool is_meant(const std::vector<std::string>& services,
+                              const planner::ActualContainer& container) const;
   void watch(const std::string& path);
-  void wait(Signals* signals);
+  // Whether the state of a container may have changed meanwhile.
+  bool wait(Signals* signals);
+  planner::ActualState look();
   void announce(const planner::ActualState& actual);
   [[nodiscard]] bool past_end() const;
   NextLine lines_of(Source& source, std::optional<std::size_t> tail);
@@ -67,8 +86,9 @@ class LogFollower {
   std::map<std::string, std::size_t> printer_of_;
   std::map<std::string, std::chrono::system_clock::time_point> created_;
   std::set<std::string> running_;
+  std::optional<planner::ActualContainer> first_end_;
   base::Fd inotify_;
-  bool everything_ = false;
+  bool everything_ = false, looked_ = false;
 };
 
 }  // namespace cli

@@ -13,6 +13,7 @@
 #include "cli/repairs.hpp"
 #include "cli/signals.hpp"
 #include "cli/terminal.hpp"
+#include "cli/wait_healthy.hpp"
 #include "executor/observe.hpp"
 
 namespace cli {
@@ -40,8 +41,11 @@ Recorded look_up_checked(const Context& context, const Arguments& args) {
   return recorded;
 }
 
+// What is still to see to when the plan has been carried out, if it was.
+using Afterwards = std::function<std::vector<WaitFailure>(Progress&, Signals&)>;
+
 int carry_out_plan(const Context& context, const Arguments& args, Recorded recorded,
-                   const MakePlan& make) {
+                   const MakePlan& make, const Afterwards& afterwards = {}) {
   if (context.globals.dry_run) {
     const planner::Plan plan = make(intent_of(recorded), recorded.actual);
     write_text(STDOUT_FILENO, planner::to_text(plan, {context.out_colour}));
@@ -66,16 +70,22 @@ int carry_out_plan(const Context& context, const Arguments& args, Recorded recor
          if (plan.empty()) return {};
          return plan;
        }});
+  std::vector<WaitFailure> unready;
+  if (result.ok && afterwards && interrupts.count() == 0)
+    unready = afterwards(progress, interrupts);
   progress.finish();
   if (interrupts.count() > 0) return kInterrupted;
-  return report(context, result, progress);
+  const int status = report(context, result, progress);
+  write_text(STDERR_FILENO, describe_unready(unready, context.err_colour));
+  return unready.empty() ? status : kFailed;
 }
 
-int lifecycle(const Context& context, const Arguments& args, Action action, int signal = 0) {
+int lifecycle(const Context& context, const Arguments& args, planner::LifecycleOptions options) {
+  options.services = args.names;
   return carry_out_plan(
       context, args, look_up_checked(context, args),
       [&](const planner::DesiredState& intent, const planner::ActualState& actual) {
-        return planner::plan_lifecycle(intent, actual, {action, args.names, signal});
+        return planner::plan_lifecycle(intent, actual, options);
       });
 }
 
@@ -94,11 +104,24 @@ int start(const Context& context, const Arguments& args) {
     }
   }
   forget_repairs(recorded.paths);
+  const base::ProjectPaths paths = recorded.paths;
+  const planner::DesiredState wanted = intent_of(recorded);
+  Afterwards wait;
+  if (args.up.wait) {
+    wait = [&](Progress& progress, Signals& interrupts) {
+      std::vector<std::string> names;
+      for (const planner::Container& each : wanted.containers) {
+        if (is_selected(args.names, each.service) && !each.oneoff) names.push_back(each.name);
+      }
+      return wait_healthy({paths, wanted, names, args.up.wait_timeout, progress, interrupts});
+    };
+  }
   return carry_out_plan(
       context, args, std::move(recorded),
       [&](const planner::DesiredState& intent, const planner::ActualState& actual) {
         return planner::plan_start(intent, actual, args.names);
-      });
+      },
+      wait);
 }
 
 int stop(const Context& context, const Arguments& args) {
@@ -110,19 +133,19 @@ int stop(const Context& context, const Arguments& args) {
 }
 
 int restart(const Context& context, const Arguments& args) {
-  return lifecycle(context, args, Action::Restart);
+  return lifecycle(context, args, {.action = Action::Restart, .no_deps = args.restart.no_deps});
 }
 
 int kill(const Context& context, const Arguments& args) {
-  return lifecycle(context, args, Action::Signal, args.kill_signal);
+  return lifecycle(context, args, {.action = Action::Signal, .signal = args.kill_signal});
 }
 
 int pause(const Context& context, const Arguments& args) {
-  return lifecycle(context, args, Action::Pause);
+  return lifecycle(context, args, {.action = Action::Pause});
 }
 
 int unpause(const Context& context, const Arguments& args) {
-  return lifecycle(context, args, Action::Unpause);
+  return lifecycle(context, args, {.action = Action::Unpause});
 }
 
 int rm(const Context& context, const Arguments& args) {
@@ -131,6 +154,7 @@ int rm(const Context& context, const Arguments& args) {
   // By name even when all are meant: networks stay, which is what sets `rm` apart from `down`.
   options.services = args.names.empty() ? service_names(recorded) : args.names;
   options.only_stopped = !args.remove.stop;
+  options.anonymous_volumes = args.remove.volumes;
   const planner::Plan first = planner::plan_down(intent_of(recorded), recorded.actual, options);
   if (first.empty()) {
     write_text(STDERR_FILENO, "No stopped containers\n");

@@ -17,7 +17,10 @@ int logs(const Context& context, const Arguments& args) {
   format.prefix = !args.logs.no_prefix;
   format.colour = context.out_colour && !args.logs.no_colour;
   format.timestamps = args.logs.timestamps;
-  LogFollower::Options options{args.names, format, false, args.index, {}, {}};
+  LogFollower::Options options;
+  options.services = args.names;
+  options.format = format;
+  options.index = args.index;
   options.since = when_given("--since", args.logs.since);
   options.until = when_given("--until", args.logs.until);
   LogFollower follower(recorded.paths, options);

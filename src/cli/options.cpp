@@ -8,7 +8,6 @@ namespace cli {
 
 namespace {
 
-constexpr const char* kGlobalGroup = "Global options";
 constexpr const char* kAnsiNames = "never|always|auto";
 constexpr const char* kProgressNames = "auto|tty|plain|json|quiet";
 

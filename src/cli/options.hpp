@@ -31,12 +31,18 @@ CLI::Option* add_format(CLI::App& app, const std::string& name, std::string& int
 void add_index(CLI::App& app, unsigned& into);
 // The names at the end of the line.
 void add_names(CLI::App& app, Words& into, const char* name, const char* help);
+// --build, --no-build, --quiet-build: images are not built here.
+void add_build(CLI::App& app, UpArgs& into);
+// What contradicts itself among the options of up and create; "" when nothing does. Sets what they
+// imply. docker compose's rules (cmd/compose/up.go, validateFlags).
+std::string settle(UpArgs& up);
 // SERVICE=NUMBER words. Throws CLI::ValidationError.
 void set_scale(std::map<std::string, unsigned>& into, const Words& given);
 
 // What every command accepts. Whether -f names a stack file after this command, or something else;
 // Run: -p is a port there, not the project.
 enum class FileLetter : std::uint8_t { File, Other, Run };
+inline constexpr const char* kGlobalGroup = "Global options";
 void add_globals(CLI::App& app, GlobalArgs& to, FileLetter letter);
 
 // A command of `stack --help`; `add` gives it its options.

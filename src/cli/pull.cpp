@@ -15,6 +15,7 @@ int pull(const Context& context, const Arguments& args) {
   EnsureImages options;
   options.quiet = args.list.quiet;
   options.ignore_failures = args.image.ignore_failures;
+  options.ignore_buildable = args.image.ignore_buildable;
   options.pull = args.image.policy;
   options.all = args.image.policy.empty() || args.image.policy == "always";
   options.services =

@@ -182,12 +182,12 @@ class ServiceRun {
 }  // namespace
 
 int run_service(const Context& context, const Arguments& args) {
-  if (args.run.build) {
-    write_text(STDERR_FILENO,
-               base::cat("stack: ", paint("warning:", Colour::Yellow, context.err_colour),
-                         " --build has no effect: nothing is ever built\n"));
+  spec::Loaded loaded = load_service(context, args.names.front());
+  if (args.up.build) {
+    refuse_build(loaded,
+                 args.run.no_deps ? args.names : with_dependencies(loaded.stack, args.names));
   }
-  ServiceRun run(context, args, load_service(context, args.names.front()));
+  ServiceRun run(context, args, std::move(loaded));
   return context.globals.dry_run ? run.print() : run.run();
 }
 

@@ -23,6 +23,8 @@ planner::DiffOptions diff_options(const Arguments& args) {
   out.services = args.names;
   out.no_deps = args.up.no_deps;
   out.force_recreate = args.up.force_recreate;
+  out.recreate_dependencies = args.up.recreate_dependencies;
+  out.renew_volumes = args.up.renew_volumes;
   out.no_recreate = args.up.no_recreate;
   out.no_start = args.up.no_start;
   out.remove_orphans = args.up.remove_orphans;
@@ -44,6 +46,12 @@ void apply_scale(spec::Stack& stack, const std::map<std::string, unsigned>& scal
   }
 }
 
+// Those that the command brings up; empty: all.
+std::vector<std::string> services_meant(const spec::Loaded& loaded, const Arguments& args) {
+  return args.up.no_deps || args.names.empty() ? args.names
+                                               : with_dependencies(loaded.stack, args.names);
+}
+
 spec::Loaded load_for(const Context& context, const Arguments& args) {
   executor::begin_host_look();
   spec::LoadOptions options = context.load_options();
@@ -51,6 +59,7 @@ spec::Loaded load_for(const Context& context, const Arguments& args) {
   for (const auto& entry : args.up.scale) options.wanted.push_back(entry.first);
   spec::Loaded loaded = context.load_and_warn(options);
   check_services(args.names, service_names(loaded.stack), loaded.stack.name);
+  if (args.up.build) refuse_build(loaded, services_meant(loaded, args));
   apply_scale(loaded.stack, args.up.scale);
   return loaded;
 }
@@ -98,9 +107,7 @@ base::Fd hold_images(const Context& context, const spec::Loaded& loaded, const A
   EnsureImages options;
   options.pull = args.up.pull;
   options.quiet = args.up.quiet_pull || context.globals.progress == ProgressMode::Quiet;
-  options.services = args.up.no_deps || args.names.empty()
-                         ? args.names
-                         : with_dependencies(loaded.stack, args.names);
+  options.services = services_meant(loaded, args);
   ensure_images(context, loaded, options);
   return image::Store(context.roots).lease();
 }
@@ -139,62 +146,105 @@ int create_containers(const Context& context, const Arguments& args) {
   return up(context, as_up);
 }
 
+namespace {
+
+// What recreation was asked for concerns those that are there now: where the plan has to be made
+// again, what has been made meanwhile is not made anew once more.
+void remember_made(planner::DiffOptions& diff, const planner::ActualState& actual) {
+  if (diff.recreate_seen) return;
+  diff.recreate_seen.emplace();
+  for (const planner::ActualContainer& each : actual.containers) {
+    diff.recreate_seen->emplace(each.name, each.created_at);
+  }
+}
+
+class BringingUp {
+ public:
+  BringingUp(const Context& context, const Arguments& args, const spec::Loaded& loaded,
+             LogFollower::Options logs)
+      : context_(context),
+        args_(args),
+        loaded_(loaded),
+        paths_(context.roots, loaded.stack.name),
+        interrupts_({SIGINT, SIGTERM}),
+        logs_(paths_, judging(std::move(logs))) {
+    if (args.up.detach) interrupts_.end_at(2);
+  }
+
+  // `lease`: nobody removes an image until the plan has been carried out.
+  int run(base::Fd lease) {
+    forget_repairs(paths_);
+    const int status = carry_out_plan(std::move(lease));
+    if (args_.up.detach) return interrupts_.count() > 0 ? kInterrupted : status;
+    const Foreground foreground{context_, args_, paths_, logs_, interrupts_};
+    if (status == kDone || interrupts_.count() > 0) return attach(foreground);
+    // Who has ended already may be why.
+    if (!logs_.look_for_ends()) return status;
+    const int ended_with = attach(foreground);
+    return ended_with == kDone ? status : ended_with;
+  }
+
+ private:
+  LogFollower::Options judging(LogFollower::Options options) {
+    options.judge = [this](const planner::ActualContainer& container) {
+      return judge_ending(planned_.desired, container, abort_on(args_.up));
+    };
+    return options;
+  }
+
+  int carry_out_plan(base::Fd lease) {
+    Progress progress({context_.globals.progress, context_.globals.ansi});
+    supervisor::ApplyOptions options;
+    if (args_.stop_timeout) options.stop_timeout = std::chrono::seconds(*args_.stop_timeout);
+    planner::DiffOptions diff = diff_options(args_);
+    const auto make = [&]() -> std::optional<planner::Plan> {
+      planned_ = make_plan(loaded_, paths_, diff);
+      check_obstacles(loaded_, paths_, planned_);
+      if (!diff.recreate_seen) {
+        meant_ = containers_meant(planned_, args_);
+        show_unchanged(planned_, meant_, progress);
+        if (!args_.up.detach) mark_log_ends(logs_, planned_);
+      }
+      remember_made(diff, planned_.actual);
+      if (!planned_.plan.empty()) return planned_.plan;
+      return {};
+    };
+    const supervisor::ApplyResult result =
+        carry_out({context_, paths_, progress, options, interrupts_.fd(), make});
+    std::vector<WaitFailure> unready;
+    if (result.ok && args_.up.wait && interrupts_.count() == 0) {
+      unready = wait_healthy(
+          {paths_, planned_.desired, meant_, args_.up.wait_timeout, progress, interrupts_});
+    }
+    lease.reset();
+    progress.finish();
+    warn_of_orphans(context_, planned_.plan);
+    if (interrupts_.count() > 0) return kDone;
+    const int status = report(context_, result, progress);
+    write_text(STDERR_FILENO, describe_unready(unready, context_.err_colour));
+    return unready.empty() ? status : kFailed;
+  }
+
+  const Context& context_;
+  const Arguments& args_;
+  const spec::Loaded& loaded_;
+  base::ProjectPaths paths_;
+  Signals interrupts_;
+  Planned planned_;
+  std::vector<std::string> meant_;
+  LogFollower logs_;
+};
+
+}  // namespace
+
 int up(const Context& context, const Arguments& args) {
   if (context.globals.dry_run) return print_plan(context, args);
   const spec::Loaded loaded = load_for(context, args);
   require_root("up");
-  const base::ProjectPaths paths(context.roots, loaded.stack.name);
-  // Before anything is changed; and nobody removes an image until the plan has been carried out.
+  LogFollower::Options logs = foreground_options(context, args, loaded.stack);
+  // Before anything is changed.
   base::Fd lease = hold_images(context, loaded, args);
-  forget_repairs(paths);
-  Signals interrupts({SIGINT, SIGTERM});
-  if (args.up.detach) interrupts.end_at(2);
-  LogFollower logs(paths, {args.names,
-                           {!args.logs.no_prefix, context.out_colour && !args.logs.no_colour,
-                            args.logs.timestamps},
-                           true});
-  supervisor::ApplyResult result;
-  Planned planned;
-  std::vector<std::string> meant;
-  {
-    Progress progress({context.globals.progress, context.globals.ansi});
-    supervisor::ApplyOptions options;
-    if (args.stop_timeout) options.stop_timeout = std::chrono::seconds(*args.stop_timeout);
-    bool first = true;
-    planner::DiffOptions diff = diff_options(args);
-    result = carry_out(
-        {context, paths, progress, options, interrupts.fd(), [&]() -> std::optional<planner::Plan> {
-           planned = make_plan(loaded, paths, diff);
-           check_obstacles(loaded, paths, planned);
-           if (first) {
-             meant = containers_meant(planned, args);
-             show_unchanged(planned, meant, progress);
-             if (!args.up.detach) mark_log_ends(logs, planned);
-           }
-           first = false;
-           // What an attempt replaced already is not to be replaced by the next one.
-           if (!planned.plan.empty()) diff.force_recreate = false;
-           if (!planned.plan.empty()) return planned.plan;
-           return {};
-         }});
-    std::vector<WaitFailure> unready;
-    if (result.ok && args.up.wait && interrupts.count() == 0) {
-      unready =
-          wait_healthy({paths, planned.desired, meant, args.up.wait_timeout, progress, interrupts});
-    }
-    lease.reset();
-    progress.finish();
-    warn_of_orphans(context, planned.plan);
-    if (interrupts.count() == 0) {
-      const int status = report(context, result, progress);
-      for (const WaitFailure& each : unready) {
-        write_text(STDERR_FILENO, render_error(each.text, each.hint, context.err_colour));
-      }
-      if (status != kDone || !unready.empty()) return kFailed;
-    }
-  }
-  if (args.up.detach) return interrupts.count() > 0 ? kInterrupted : kDone;
-  return attach(context, paths, args.names, logs, interrupts);
+  return BringingUp(context, args, loaded, std::move(logs)).run(std::move(lease));
 }
 
 }  // namespace cli

@@ -3,25 +3,15 @@
 #include <poll.h>
 
 #include "base/sys.hpp"
+#include "cli/ending.hpp"
+#include "cli/errors.hpp"
 #include "executor/observe.hpp"
-#include "planner/restart.hpp"
 #include "supervisor/log_reader.hpp"
 
 namespace cli {
 
 using planner::ContainerStatus;
 using planner::Health;
-
-namespace {
-
-// It has ended, and the supervisor has not come to it yet. One that it gives up says so in `error`.
-bool will_restart(const spec::RestartPolicy& policy, const planner::ActualContainer& actual) {
-  return actual.error.empty() &&
-         planner::restart_delay(policy,
-                                {actual.exit, {}, actual.recent_restarts, actual.stopped_by_user});
-}
-
-}  // namespace
 
 Judged judge_ready(const planner::Container& wanted, const planner::ActualContainer* actual,
                    std::chrono::system_clock::time_point now) {
@@ -65,6 +55,12 @@ Judged judge_ready(const planner::Container& wanted, const planner::ActualContai
       break;
   }
   return {Readiness::Pending, "Waiting", {}};
+}
+
+std::string describe_unready(const std::vector<WaitFailure>& failures, bool colour) {
+  std::string out;
+  for (const WaitFailure& each : failures) out += render_error(each.text, each.hint, colour);
+  return out;
 }
 
 std::vector<WaitFailure> wait_healthy(const WaitRequest& request) {

@@ -1,4 +1,4 @@
-// `up --wait`: until every container runs and, with a health check, is healthy.
+// `up --wait`, `start --wait`: until every container runs and, with a health check, is healthy.
 #pragma once
 
 #include <chrono>
@@ -38,6 +38,8 @@ struct WaitRequest {
 struct WaitFailure {
   std::string text, hint;
 };
+// As errors for people. Pure.
+std::string describe_unready(const std::vector<WaitFailure>& failures, bool colour);
 // What failed, each with the last lines of its log; empty: all ready, or interrupted.
 std::vector<WaitFailure> wait_healthy(const WaitRequest& request);
 

@@ -9,6 +9,7 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "planner/addresses.hpp"
+#include "planner/anonymous.hpp"
 #include "planner/desire_ports.hpp"
 #include "planner/desired.hpp"
 #include "planner/graph.hpp"
@@ -350,10 +351,8 @@ class Desirer {
     }
   }
 
-  // A volume that has no name of its own: kept under one made from who mounts it where.
-  std::string anonymous_volume(const Container& container, const std::string& target) {
-    const std::string name = cat(stack_.name, "-", container.service, "-", container.index, "-",
-                                 base::short_hash(target));
+  std::string add_anonymous_volume(const Container& container, const std::string& target) {
+    std::string name = anonymous_volume(stack_.name, container, target);
     out_.volumes.push_back({"", name, false, {}});
     return name;
   }
@@ -379,7 +378,7 @@ class Desirer {
       }
       if (mount.type == spec::MountType::Volume) {
         if (mount.source.empty()) {
-          out.source = anonymous_volume(container, out.target);
+          out.source = add_anonymous_volume(container, out.target);
         } else if (const auto volume = stack_.volumes.find(mount.source);
                    volume != stack_.volumes.end()) {
           out.source = volume->second.name;
@@ -404,7 +403,7 @@ class Desirer {
                       "use an image that does not");
         continue;
       }
-      out.source = anonymous_volume(container, out.target);
+      out.source = add_anonymous_volume(container, out.target);
       container.mounts.push_back(std::move(out));
     }
   }

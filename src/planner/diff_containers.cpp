@@ -106,11 +106,29 @@ Container Differ::full_record(const ActualContainer& container) const {
 
 // Recreation of chosen services leaves their dependencies alone unless that was asked for, too, as
 // docker compose does.
-bool Differ::recreation_asked(const std::string& service) const {
+bool Differ::recreation_asked(const ActualContainer& found) const {
+  if (options_.recreate_seen) {
+    const auto seen = options_.recreate_seen->find(found.name);
+    if (seen == options_.recreate_seen->end() || seen->second != found.created_at) return false;
+  }
   const bool named = options_.services.empty() ||
-                     std::find(options_.services.begin(), options_.services.end(), service) !=
+                     std::find(options_.services.begin(), options_.services.end(), found.service) !=
                          options_.services.end();
   return named ? options_.force_recreate : options_.recreate_dependencies;
+}
+
+void Differ::renew_volumes(const Container& container, Step& step) const {
+  for (const MountSpec& mount : container.mounts) {
+    const Volume* volume =
+        mount.type == spec::MountType::Volume ? plan_.desired.volume(mount.source) : nullptr;
+    const bool there =
+        std::any_of(actual_.volumes.begin(), actual_.volumes.end(),
+                    [&](const ActualVolume& known) { return known.name == mount.source; });
+    if (volume == nullptr || !volume->key.empty() || !there) continue;
+    step.renews.push_back(volume->name);
+    step.reasons.push_back(
+        {cat("its anonymous volume at ", mount.target, " is made anew"), {}, {}, {}});
+  }
 }
 
 Differ::Decision Differ::decide(const Container& container, const ActualContainer* found,
@@ -125,7 +143,7 @@ Differ::Decision Differ::decide(const Container& container, const ActualContaine
   std::vector<Reason> replacing;
   ContainerDrift drift;
   if (!options_.no_recreate) {
-    if (recreation_asked(container.service)) {
+    if (recreation_asked(*found)) {
       replacing.push_back({"recreation was asked for", {}, {}, {}});
     }
     for (const Change& change : changes) {
@@ -215,6 +233,9 @@ void Differ::diff_container(const Container& container) {
         before != predecessors_.end()) {
       step.after.push_back(before->second);
     }
+    const bool anew = decision.action == Action::Create || decision.action == Action::Prepare ||
+                      decision.action == Action::Replace;
+    if (anew && options_.renew_volumes) renew_volumes(container, step);
     if (decision.action != Action::Prepare) wait_for_dependencies(container, step);
     if (decision.action == Action::Replace) renewed_[container.name] = "replaced";
     if (decision.action == Action::Restart) renewed_[container.name] = "restarted";

@@ -52,7 +52,8 @@ class Differ {
   void diff_container(const Container& container);
   [[nodiscard]] Decision decide(const Container& container, const ActualContainer* found,
                                 const std::vector<Change>& changes) const;
-  [[nodiscard]] bool recreation_asked(const std::string& service) const;
+  [[nodiscard]] bool recreation_asked(const ActualContainer& found) const;
+  void renew_volumes(const Container& container, Step& step) const;
   [[nodiscard]] std::optional<std::string> reason_to_start(const ActualContainer& found) const;
   void wait_for_dependencies(const Container& container, Step& step) const;
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "planner/anonymous.hpp"
 #include "planner/plan.hpp"
 #include "planner/steps.hpp"
 #include "planner/teardown.hpp"
@@ -161,15 +162,13 @@ class Downer {
     }
   }
 
-  // Anonymous volumes of a one-off are named after it: nobody could use them again.
+  // Anonymous volumes of a one-off are named after it: nobody could use them again. Those of a
+  // replica go when that was asked for.
   void remove_own_volumes() {
     for (const auto& entry : teardown_.records()) {
-      if (!entry.second.oneoff) continue;
+      if (!entry.second.oneoff && !options_.anonymous_volumes) continue;
       for (const MountSpec& mount : entry.second.mounts) {
-        if (mount.type != spec::MountType::Volume ||
-            !base::starts_with(mount.source, cat(entry.first, "-"))) {
-          continue;
-        }
+        if (!is_anonymous(plan_.project, entry.second, mount)) continue;
         Step& step = add(Kind::Volume, mount.source, cat("container ", entry.first, " is removed"));
         step.after.push_back(step_id(Kind::Container, entry.first));
       }

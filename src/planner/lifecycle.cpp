@@ -139,9 +139,10 @@ Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
   Plan out = begin(recorded, actual);
   out.signal = options.signal;
   Teardown chosen;
-  const std::map<std::string, std::string> followers = options.action == Action::Restart
-                                                           ? followers_of(actual, options.services)
-                                                           : std::map<std::string, std::string>();
+  std::map<std::string, std::string> followers;
+  if (options.action == Action::Restart && !options.no_deps) {
+    followers = followers_of(actual, options.services);
+  }
   for (const ActualContainer& container : actual.containers) {
     if (followers.count(container.name) != 0) {
       chosen.add(record_of(container));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "planner/anonymous.hpp"
 
 namespace planner {
 
@@ -22,7 +23,7 @@ void own_volumes(DesiredState& desired, Container& container) {
     if (mount.type != spec::MountType::Volume) continue;
     for (Volume& volume : desired.volumes) {
       if (volume.name != mount.source || !volume.key.empty()) continue;
-      volume.name = base::cat(container.name, "-", base::short_hash(mount.target));
+      volume.name = anonymous_volume(desired.project, container, mount.target);
       mount.source = volume.name;
       break;
     }

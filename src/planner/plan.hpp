@@ -3,8 +3,11 @@
 // effects happen only by executing one.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +59,8 @@ struct Step {
   std::vector<Reason> reasons;     // never empty
   std::vector<std::string> after;  // ids of steps that must be done before
   std::vector<Wait> waits;  // conditions of containers, whether in the plan or already running
+  // Volumes that are emptied when the container before it has gone (up --renew-anon-volumes).
+  std::vector<std::string> renews;
 };
 
 struct Plan {
@@ -106,6 +111,10 @@ struct DiffOptions {
   bool no_deps = false;
   bool force_recreate = false;
   bool recreate_dependencies = false;  // also of services that these depend on
+  // When the plan has to be made again: when the containers had been made that were there as it was
+  // made first. Those made since are what recreation was asked for; they are not made anew again.
+  std::optional<std::map<std::string, std::chrono::system_clock::time_point>> recreate_seen;
+  bool renew_volumes = false;  // who is made anew gets new anonymous volumes
   bool remove_orphans = false;
   bool no_recreate = false;  // what is there stays what it is; it may be started
   bool no_start = false;     // what is to be made is made and not started; what has ended stays so
@@ -127,6 +136,7 @@ struct DownOptions {
   std::vector<std::string> services;    // only these; networks and volumes stay then
   std::vector<std::string> containers;  // only these, by name; networks and volumes stay then
   bool only_stopped = false;            // `rm`: what runs is left alone; networks and volumes stay
+  bool anonymous_volumes = false;       // `rm -v`: those of the containers that go
 };
 // The plan that ends `desired` (the recorded intent) in reverse order.
 Plan plan_down(const DesiredState& recorded, const ActualState& actual,
@@ -145,6 +155,7 @@ struct LifecycleOptions {
   Action action = Action::Restart;
   std::vector<std::string> services;  // empty: all
   int signal = 0;
+  bool no_deps = false;  // Restart: not those that depend on them with `restart: true`
 };
 Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
                     const LifecycleOptions& options);

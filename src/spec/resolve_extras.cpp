@@ -212,7 +212,6 @@ Provider provider(const Node& node) {
 void plain_keys(const ExtrasReader& read, ServiceExtras& out) {
   out.annotations = read.map("annotations");
   out.storage_opt = read.map("storage_opt");
-  if (read.node().find("attach") != nullptr) out.attach = read.flag("attach");
   out.cgroup_parent = read.text("cgroup_parent");
   out.isolation = read.text("isolation");
   out.mac_address = read.text("mac_address");

@@ -106,6 +106,7 @@ class ServiceReader {
     service_.stdin_open = flag(node_, "stdin_open");
     service_.read_only = flag(node_, "read_only");
     service_.privileged = flag(node_, "privileged");
+    service_.attach = node_.find("attach") == nullptr || flag(node_, "attach");
     service_.stop_signal = node_.text_of("stop_signal");
     read_duration(node_, "stop_grace_period", service_.stop_grace_period);
     service_.pid_mode = node_.text_of("pid");

@@ -10,7 +10,7 @@ const Object& service_object() {
       "a service",
       {
           Field{"annotations", Type::Mapping},
-          Field{"attach", Type::Bool}.shown_zero(),
+          Field{"attach", Type::Bool}.honoured().shown_zero(),
           Field{"blkio_config", Type::Object}.of(blkio_object),
           Field{"build", Type::Object}.of(build_object).form(expand_context),
           Field{"cap_add", Type::Strings}.honoured().unique(text_identity),

@@ -157,6 +157,7 @@ struct Service {
   std::string stop_signal;         // "": the image's, else SIGTERM
   Duration stop_grace_period = std::chrono::seconds(10);
   bool init = false, tty = false, stdin_open = false, read_only = false, privileged = false;
+  bool attach = true;                          // a foreground `up` shows its logs
   std::vector<std::string> cap_add, cap_drop;  // without the prefix CAP_, upper case, or "ALL"
   std::vector<std::string> security_opt;       // as written
   std::map<std::string, Ulimit> ulimits;

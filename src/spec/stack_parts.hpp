@@ -132,7 +132,6 @@ struct CredentialSpec {
 // The plain keys of a service that nothing honours yet.
 struct ServiceExtras {
   StringMap annotations, storage_opt;
-  std::optional<bool> attach;
   std::string cgroup_parent, isolation, mac_address, pull_refresh_after, userns_mode;
   std::vector<std::string> device_cgroup_rules, external_links, links, volumes_from;
   std::int64_t cpu_count = 0, cpu_rt_period = 0, cpu_rt_runtime = 0, mem_swappiness = -1;

@@ -1,4 +1,4 @@
-// What the files of Container share and nobody else needs.
+// What the files of Container share, and throw_away().
 #pragma once
 
 #include "base/error.hpp"
@@ -11,5 +11,10 @@ namespace supervisor {
 inline constexpr unsigned kExitAttempts = 100, kExitAttemptsAdopted = 3;
 
 executor::StepResult failed_step(const base::Error& error);
+
+// Renames a folder of `name` out of the way at once; a child removes the heap later
+// (Supervisor::empty_trash). Nothing happens where there is none.
+void throw_away(const base::ProjectPaths& paths, const std::string& folder,
+                const std::string& name);
 
 }  // namespace supervisor

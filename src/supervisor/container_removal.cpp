@@ -14,18 +14,21 @@
 
 namespace supervisor {
 
-// Renamed out of the way at once; a child removes the heap later (Supervisor::empty_trash).
-void Container::throw_away_data() {
-  const std::string data = host_.paths.container_data(spec_.name);
-  if (!base::exists(data)) return;
+void throw_away(const base::ProjectPaths& paths, const std::string& folder,
+                const std::string& name) {
+  if (!base::exists(folder)) return;
   static std::atomic<unsigned> counter{0};
-  const std::string trash = host_.paths.data + "/trash";
+  const std::string trash = paths.data + "/trash";
   base::sys::make_dir(trash, 0700);
   const std::string away =
-      base::cat(trash, "/", spec_.name, ".", base::sys::monotonic_now().count(), ".", counter++);
+      base::cat(trash, "/", name, ".", base::sys::monotonic_now().count(), ".", counter++);
   CRASH_POINT("trash/before");
-  if (::rename(data.c_str(), away.c_str()) != 0) base::throw_errno("rename", data);
+  if (::rename(folder.c_str(), away.c_str()) != 0) base::throw_errno("rename", folder);
   CRASH_POINT("trash/after");
+}
+
+void Container::throw_away_data() {
+  throw_away(host_.paths, host_.paths.container_data(spec_.name), spec_.name);
 }
 
 void Container::remove(RemoveOptions options, Done done) {

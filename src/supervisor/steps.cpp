@@ -18,6 +18,7 @@
 #include "netfab/links.hpp"
 #include "netfab/netns.hpp"
 #include "netfab/ports.hpp"
+#include "supervisor/container_parts.hpp"
 #include "supervisor/keeper.hpp"
 #include "supervisor/supervisor.hpp"
 
@@ -41,9 +42,9 @@ std::vector<netfab::Endpoint> links_on(const planner::Plan& plan, const std::str
   return out;
 }
 
-bool removes_network(const planner::Plan& plan, const std::string& network) {
+bool removes(const planner::Plan& plan, Kind kind, const std::string& target) {
   return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const planner::Step& step) {
-    return step.kind == Kind::Network && step.action == Action::Remove && step.target == network;
+    return step.kind == kind && step.action == Action::Remove && step.target == target;
   });
 }
 
@@ -149,13 +150,21 @@ void Supervisor::step_volume(const planner::Step& step, const Done& done) {
   done({});
 }
 
+void Supervisor::renew_volumes(const std::vector<planner::Volume>& volumes) {
+  for (const planner::Volume& volume : volumes) {
+    CRASH_POINT("volume/renew");
+    throw_away(paths_, base::cat(paths_.roots.volumes(), "/", volume.name), volume.name);
+    executor::ensure_volume(volume, paths_.roots);
+  }
+}
+
 void Supervisor::step_endpoint(const planner::Step& step, const Done& done) {
   const netfab::Endpoint* link = current_->plan.endpoint(step);
   const std::string container = step.target.substr(0, step.target.find('/'));
   if (step.action == Action::Remove) {
     // A network that goes as well takes all its links along at once.
     const std::string network = step.target.substr(step.target.find('/') + 1);
-    if (link != nullptr && !removes_network(current_->plan, network)) {
+    if (link != nullptr && !removes(current_->plan, Kind::Network, network)) {
       netfab::remove_endpoint(*link);
     }
     // One that stays, on other networks: whoever comes next may have the address.
@@ -311,7 +320,18 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
     case Action::Start:
     case Action::Replace: {
       if (desired == nullptr) throw base::Error(base::cat(name, " is not in the plan"));
-      const auto make = [only = step.action == Action::Prepare](Container& made, Done when_made) {
+      std::vector<planner::Volume> renewed;
+      for (const std::string& each : step.renews) {
+        if (const auto* volume = current_->plan.desired.volume(each)) renewed.push_back(*volume);
+      }
+      const auto make = [this, renewed, only = step.action == Action::Prepare](Container& made,
+                                                                               Done when_made) {
+        try {
+          renew_volumes(renewed);
+        } catch (const base::Error& error) {
+          when_made(failed_step(error));
+          return;
+        }
         if (only) {
           made.prepare(when_made);
         } else {
@@ -466,6 +486,12 @@ void Supervisor::write_intent(const planner::Plan& plan) {
     std::erase_if(intent.containers, [this](const planner::Container& container) {
       return !containers_.contains(container.name) &&
              !base::exists(paths_.container_run(container.name));
+    });
+    // An anonymous volume that went with its container; one that is named is made again with the
+    // next that mounts it.
+    std::erase_if(intent.volumes, [this, &plan](const planner::Volume& volume) {
+      return volume.key.empty() && removes(plan, Kind::Volume, volume.name) &&
+             !base::exists(base::cat(paths_.roots.volumes(), "/", volume.name));
     });
   }
   // Also those that got no further than their network: nothing else knows of them.

@@ -72,6 +72,8 @@ class Supervisor final : public executor::Actuator {
   // Steps, by kind (steps.cpp).
   void step_network(const planner::Step& step, const Done& done);
   void step_volume(const planner::Step& step, const Done& done);
+  // Nobody mounts them now: what is in them goes.
+  void renew_volumes(const std::vector<planner::Volume>& volumes);
   void step_endpoint(const planner::Step& step, const Done& done);
   void step_ports(const planner::Step& step, const Done& done);
   void step_container(const planner::Step& step, Done done);

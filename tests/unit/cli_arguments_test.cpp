@@ -37,7 +37,22 @@ std::string shown(const Arguments& a) {
   flag("no-deps", a.up.no_deps);
   flag("orphans", a.up.remove_orphans || a.down.remove_orphans);
   for (const auto& entry : a.up.scale) out += base::cat(" ", entry.first, "*", entry.second);
-  flag("volumes", a.down.volumes || a.config.volumes);
+  flag("volumes", a.down.volumes || a.config.volumes || a.remove.volumes);
+  flag("abort-exit", a.up.abort_on_exit);
+  flag("abort-failure", a.up.abort_on_failure);
+  if (!a.up.exit_code_from.empty()) out += " code-from=" + a.up.exit_code_from;
+  list("attach", a.up.attach);
+  list("no-attach", a.up.no_attach);
+  flag("attach-deps", a.up.attach_dependencies);
+  flag("recreate-deps", a.up.recreate_dependencies);
+  flag("renew", a.up.renew_volumes);
+  flag("build", a.up.build);
+  if (!a.down.images.empty()) out += " rmi=" + a.down.images;
+  flag("restart-no-deps", a.restart.no_deps);
+  flag("stop-first", a.remove.stop);
+  flag("ignore-failures", a.image.ignore_failures);
+  flag("ignore-buildable", a.image.ignore_buildable);
+  flag("include-deps", a.image.dependencies);
   if (a.stop_timeout) out += base::cat(" stop=", *a.stop_timeout);
   flag("detailed", a.plan.detailed_exitcode);
   flag("all", a.list.all);
@@ -85,6 +100,21 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"up --force-recreate --no-deps --remove-orphans -t 3",
              "up force no-deps orphans stop=3"},
         Case{"--dry-run up", "up dry-run"}, Case{"up --dry-run", "up dry-run"},
+        Case{"up --exit-code-from web", "up abort-exit code-from=web"},
+        Case{"up --abort-on-container-failure --exit-code-from web",
+             "up abort-failure code-from=web"},
+        Case{"up --attach a --attach b --no-attach c web", "up attach=a,b no-attach=c names=web"},
+        Case{"up -V --attach-dependencies --always-recreate-deps -y --menu=false --quiet-build",
+             "up attach-deps recreate-deps renew"},
+        Case{"up --build -d", "up detach build"}, Case{"up --no-start", "up detach"},
+        Case{"create --build -y web", "create build names=web"},
+        Case{"run --build -it web sh", "run build names=web"},
+        Case{"down --rmi all -v", "down volumes rmi=all"},
+        Case{"restart --no-deps -t 1 web", "restart restart-no-deps stop=1 names=web"},
+        Case{"rm -fsv web", "rm volumes stop-first names=web"},
+        Case{"start --wait --wait-timeout 3", "start detach wait wait-timeout=3"},
+        Case{"pull --ignore-buildable --include-deps", "pull ignore-buildable include-deps"},
+        Case{"push --ignore-push-failures --include-deps", "push ignore-failures include-deps"},
         // A service may have the name of a command.
         Case{"up down exec", "up names=down,exec"},
         Case{"down -v -t 5 --remove-orphans web", "down orphans volumes stop=5 names=web"},
@@ -138,6 +168,26 @@ INSTANTIATE_TEST_SUITE_P(
              "stack: error: exec needs a service and a program\n  hint: stack exec web sh\n"},
         Case{"up --scale web", "stack: error: --scale: takes SERVICE=NUMBER, not \"web\"\n"},
         Case{"up -t x", "stack: error: -t,--timeout: takes a number of seconds, not \"x\"\n"},
+        Case{"up -d --abort-on-container-exit",
+             "stack: error: --detach and --abort-on-container-exit cannot stand together\n"},
+        Case{"up --wait --exit-code-from web",
+             "stack: error: --wait and --exit-code-from cannot stand together\n"},
+        Case{"up --no-start --attach web",
+             "stack: error: --no-start and --attach cannot stand together\n"},
+        Case{
+            "up --abort-on-container-exit --abort-on-container-failure",
+            "stack: error: --abort-on-container-exit and --abort-on-container-failure cannot stand "
+            "together\n"},
+        Case{"up --attach web --attach-dependencies",
+             "stack: error: --attach and --attach-dependencies cannot stand together\n"},
+        Case{"up --no-recreate --force-recreate",
+             "stack: error: --no-recreate and --force-recreate cannot stand together\n"},
+        Case{"up --no-recreate -V",
+             "stack: error: --no-recreate and --renew-anon-volumes cannot stand together\n"},
+        Case{"create --build --no-build",
+             "stack: error: --build and --no-build cannot stand together\n"},
+        Case{"up --menu", "stack: error: --menu: there are no shortcuts: Ctrl-C stops\n"},
+        Case{"down --rmi some", "stack: error: --rmi: must be local|all, not \"some\"\n"},
         Case{"version x", "stack: error: unexpected argument \"x\"\n"},
         Case{"ps --format xml", "stack: error: --format: must be table|json, not \"xml\"\n"},
         Case{"logs -n -3", "stack: error: --tail: takes a number or \"all\", not \"-3\"\n"},
