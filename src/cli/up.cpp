@@ -12,6 +12,7 @@
 #include "cli/repairs.hpp"
 #include "cli/wait_healthy.hpp"
 #include "image/store.hpp"
+#include "planner/pre_start.hpp"
 
 namespace cli {
 
@@ -50,6 +51,7 @@ spec::Loaded load_for(const Context& context, const Arguments& args) {
   spec::Loaded loaded = context.load_and_warn(options);
   check_services(args.names, service_names(loaded.stack), loaded.stack.name);
   apply_scale(loaded.stack, args.up.scale);
+  planner::add_steps(loaded.stack);
   return loaded;
 }
 
@@ -70,7 +72,7 @@ std::vector<std::string> containers_meant(const Planned& planned, const Argument
         planned.plan.steps.begin(), planned.plan.steps.end(), [&](const planner::Step& step) {
           return step.kind == planner::Kind::Container && step.target == each.name;
         });
-    const bool meant = is_selected(args.names, each.service) && !each.oneoff;
+    const bool meant = is_selected(args.names, each.service) && !each.oneoff && each.step == 0;
     if (in_plan || meant) out.push_back(each.name);
   }
   return out;
@@ -97,7 +99,7 @@ base::Fd hold_images(const Context& context, const spec::Loaded& loaded, const A
   options.pull = args.up.pull;
   options.quiet = args.up.quiet_pull || context.globals.progress == ProgressMode::Quiet;
   options.services = args.up.no_deps || args.names.empty()
-                         ? args.names
+                         ? planner::with_steps(loaded.stack, args.names)
                          : with_dependencies(loaded.stack, args.names);
   ensure_images(context, loaded, options);
   return image::Store(context.roots).lease();
