@@ -39,7 +39,8 @@ std::string keys_of(const Node* map) {
   return out;
 }
 
-// As docker compose has it: one line a service; what is built has a name made from the service's.
+// As docker compose has it: one line a service; what is built has a name made from the service's;
+// then those that steps of pre_start name besides.
 std::string images(const spec::Loaded& loaded) {
   std::map<std::string, std::string> by_service;
   if (const Node* services = top(loaded, "services")) {
@@ -51,6 +52,11 @@ std::string images(const spec::Loaded& loaded) {
   }
   std::string out;
   for (const auto& [service, image] : by_service) put_line(out, image);
+  for (const auto& [name, service] : loaded.stack.services) {
+    for (const spec::Hook& step : service.extras.pre_start) {
+      if (!step.image.empty()) put_line(out, step.image);
+    }
+  }
   return out;
 }
 

@@ -188,8 +188,9 @@ std::vector<Target> targets_of(const Recorded& recorded, const Arguments& args,
   std::vector<Target> out;
   if (recorded.intent) {
     for (const planner::Container& each : recorded.intent->containers) {
-      if (each.service != service || (each.oneoff && !args.copy.all)) continue;
-      if (args.index != 0 && (each.index != args.index || each.oneoff)) continue;
+      const bool replica = !each.oneoff && each.step == 0;
+      if (each.service != service || (!replica && !args.copy.all)) continue;
+      if (args.index != 0 && (each.index != args.index || !replica)) continue;
       if (const auto* actual = recorded.actual.container(each.name))
         out.emplace_back(&each, actual);
     }

@@ -114,6 +114,7 @@ spec::Service one_off_service(const OneOffRequest& request) {
   out.container_name = request.name;
   out.replicas = 1;
   out.restart = {};
+  out.extras.pre_start.clear();
   out.tty = request.tty || (args.detach && out.tty && !args.no_tty);
   // A pipe of ours is its stdin, unless nobody is there.
   out.stdin_open = args.detach && out.stdin_open;

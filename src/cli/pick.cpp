@@ -16,7 +16,7 @@ Picked pick_container(const Recorded& recorded, const std::string& service, unsi
   const planner::ActualContainer* seen = nullptr;
   Picked out;
   for (const planner::Container& each : recorded.intent->containers) {
-    if (each.service != service || (index != 0 && each.index != index)) continue;
+    if (each.service != service || each.step != 0 || (index != 0 && each.index != index)) continue;
     const planner::ActualContainer* actual = recorded.actual.container(each.name);
     if (actual == nullptr) continue;
     seen = actual;

@@ -9,6 +9,7 @@
 #include "executor/look.hpp"
 #include "executor/world.hpp"
 #include "netfab/ports.hpp"
+#include "planner/pre_start.hpp"
 #include "supervisor/client.hpp"
 
 namespace cli {
@@ -141,14 +142,17 @@ Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
   // An image that only a service nobody asked for has need not be here.
   std::vector<std::string> wanted = options.services;
   if (one_off != nullptr) wanted = {planner::one_off_key(one_off->service)};
-  const std::vector<std::string> services =
-      wanted.empty() || options.no_deps ? wanted : with_dependencies(loaded.stack, wanted);
+  const std::vector<std::string> services = wanted.empty() ? wanted
+                                            : options.no_deps
+                                                ? planner::with_steps(loaded.stack, wanted)
+                                                : with_dependencies(loaded.stack, wanted);
   const planner::World world = executor::gather_world(
       {.stack = loaded.stack, .paths = paths, .recorded = recorded, .services = services});
   out.desired = one_off == nullptr
                     ? planner::desire(loaded.stack, world, executor::Names(paths))
                     : desire_beside(loaded.stack, world, executor::Names(paths), *one_off);
   if (one_off != nullptr) planner::mark_one_off(out.desired, *one_off);
+  planner::mark_steps(out.desired);
   choose_host_ports(out.desired);
   out.actual = seen.get();
   if (recorded != nullptr) planner::keep_one_offs(out.desired, *recorded, out.actual);

@@ -68,7 +68,9 @@ int ps(const Context& context, const Arguments& args) {
                        actual.status == planner::ContainerStatus::Created;
     if (!states.empty() && !is_selected(states, state_word(actual.status))) continue;
     if (!args.list.orphans && is_orphan(recorded, actual)) continue;
-    if (((ended || actual.oneoff) && !all) || !is_selected(args.names, actual.service)) continue;
+    if (((ended || actual.oneoff || actual.step != 0) && !all) ||
+        !is_selected(args.names, actual.service))
+      continue;
     PsRow& row =
         rows.emplace_back(PsRow{actual, describe(recorded, actual),
                                 repairs.describe(base::cat("container/", actual.name), mono), 0});

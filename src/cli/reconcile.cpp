@@ -118,6 +118,16 @@ planner::Plan without_held(const planner::DesiredState& intent, const planner::A
   return plan;
 }
 
+// What waits in vain for a step of its own service: the step's failure is its own.
+bool waits_for_steps(const planner::Plan& plan, const planner::Step& step) {
+  const planner::Container* waiting = plan.container(step.target);
+  return waiting != nullptr &&
+         std::any_of(step.waits.begin(), step.waits.end(), [&](const planner::Wait& wait) {
+           const planner::Container* other = plan.container(wait.container);
+           return other != nullptr && other->step != 0 && other->service == waiting->service;
+         });
+}
+
 // What was done and what was not, for the next pass.
 void note(Repairs& repairs, const planner::Plan& plan, const Progress& progress,
           const supervisor::ApplyResult& result) {
@@ -125,6 +135,9 @@ void note(Repairs& repairs, const planner::Plan& plan, const Progress& progress,
   for (const planner::Step& step : plan.steps) {
     if (const auto* failure = find_event(progress.failures(), step)) {
       repairs.note_failed(step, failure->text, now);
+    } else if (const auto* skip = find_event(progress.skipped(), step);
+               skip != nullptr && waits_for_steps(plan, step)) {
+      repairs.note_failed(step, skip->text, now);
     } else if (result.ok) {
       repairs.note_done(step, now);
     }

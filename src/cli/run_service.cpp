@@ -19,6 +19,7 @@
 #include "cli/relay_pipes.hpp"
 #include "executor/container_state.hpp"
 #include "image/store.hpp"
+#include "planner/pre_start.hpp"
 #include "supervisor/run_owner.hpp"
 
 namespace cli {
@@ -46,6 +47,8 @@ class ServiceRun {
            is_terminal(STDOUT_FILENO);
     loaded_.stack.services[planner::one_off_key(one_off_.service)] =
         one_off_service({context, args, loaded_, name_, tty_});
+    // Of what it depends on; its own service's steps are for that.
+    planner::add_steps(loaded_.stack);
     diff_.oneoff = name_;
     diff_.no_deps = args.run.no_deps;
     diff_.remove_orphans = args.up.remove_orphans;

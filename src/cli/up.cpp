@@ -13,6 +13,7 @@
 #include "cli/wait_healthy.hpp"
 #include "executor/world.hpp"
 #include "image/store.hpp"
+#include "planner/pre_start.hpp"
 
 namespace cli {
 
@@ -48,7 +49,7 @@ void apply_scale(spec::Stack& stack, const std::map<std::string, unsigned>& scal
 
 // Those that the command brings up; empty: all.
 std::vector<std::string> services_meant(const spec::Loaded& loaded, const Arguments& args) {
-  return args.up.no_deps || args.names.empty() ? args.names
+  return args.up.no_deps || args.names.empty() ? planner::with_steps(loaded.stack, args.names)
                                                : with_dependencies(loaded.stack, args.names);
 }
 
@@ -61,6 +62,7 @@ spec::Loaded load_for(const Context& context, const Arguments& args) {
   check_services(args.names, service_names(loaded.stack), loaded.stack.name);
   if (args.up.build) refuse_build(loaded, services_meant(loaded, args));
   apply_scale(loaded.stack, args.up.scale);
+  planner::add_steps(loaded.stack);
   return loaded;
 }
 
@@ -81,7 +83,7 @@ std::vector<std::string> containers_meant(const Planned& planned, const Argument
         planned.plan.steps.begin(), planned.plan.steps.end(), [&](const planner::Step& step) {
           return step.kind == planner::Kind::Container && step.target == each.name;
         });
-    const bool meant = is_selected(args.names, each.service) && !each.oneoff;
+    const bool meant = is_selected(args.names, each.service) && !each.oneoff && each.step == 0;
     if (in_plan || meant) out.push_back(each.name);
   }
   return out;

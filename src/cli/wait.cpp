@@ -27,7 +27,8 @@ int wait(const Context& context, const Arguments& args) {
   check_services(args.names, service_names(recorded), recorded.paths.project);
   std::vector<std::string> pending;
   for (const auto& container : recorded.actual.containers) {
-    if (is_selected(args.names, container.service)) pending.push_back(container.name);
+    if (container.step == 0 && is_selected(args.names, container.service))
+      pending.push_back(container.name);
   }
   int status = kDone;
   while (!pending.empty()) {

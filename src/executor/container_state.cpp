@@ -68,6 +68,7 @@ std::optional<planner::ActualContainer> read_state(const base::ProjectPaths& pat
     out.hooks_pending = in.value("hooks_pending", false);
     out.stopped_by_user = in.value("stopped_by_user", false);
     out.oneoff = in.value("oneoff", false);
+    out.step = in.value("step", 0U);
     out.error = in.value("error", "");
   } catch (const nlohmann::json::exception&) {
     return {};
@@ -98,6 +99,7 @@ void write_state(const base::ProjectPaths& paths, const planner::ActualContainer
                            {"hooks_pending", state.hooks_pending},
                            {"stopped_by_user", state.stopped_by_user},
                            {"oneoff", state.oneoff},
+                           {"step", state.step},
                            {"error", state.error}};
   // What a check or a hook printed may be any bytes.
   constexpr auto kReplace = nlohmann::json::error_handler_t::replace;

@@ -37,6 +37,7 @@ ActualContainer revive(const planner::Container& spec, std::string fingerprint,
   out.name = spec.name;
   out.service = spec.service;
   out.index = spec.index;
+  out.step = spec.step;
   out.fingerprint = std::move(fingerprint);
   out.created_at = kept.created_at;
   out.stopped_by_user = kept.stopped_by_user;

@@ -158,7 +158,7 @@ std::vector<KnownStack> known_stacks(const base::Roots& roots) {
     std::optional<std::vector<ExitRecord>> exits;
     for (const std::string& name : base::list_dir(paths.run + "/containers")) {
       auto container = read_state(paths, name);
-      if (!container) continue;
+      if (!container || container->step != 0) continue;
       look_at_process(*container, paths, exits);
       if (container->status == ContainerStatus::Exited ||
           container->status == ContainerStatus::Created) {

@@ -1,6 +1,7 @@
 #include "executor/runner.hpp"
 
 #include "base/sys.hpp"
+#include "planner/pre_start.hpp"
 
 namespace executor {
 
@@ -155,6 +156,12 @@ Runner::Judgement Runner::judge(const planner::Wait& wait) {
     case Condition::CompletedSuccessfully:
       if (!exited) return {Verdict::Pending, base::cat(name, " to complete")};
       if (container->exit.known && container->exit.code == 0) return {Verdict::Met, {}};
+      if (const planner::Container* step = plan_.container(name); step && step->step != 0) {
+        return {Verdict::Impossible,
+                base::cat(planner::describe_step(*step), " failed: exit code ",
+                          container->exit.known ? std::to_string(container->exit.code) : "unknown"),
+                actuator_.last_words(name)};
+      }
       return {Verdict::Impossible,
               base::cat("dependency ", name, " did not complete successfully: exit ",
                         container->exit.known ? std::to_string(container->exit.code) : "unknown"),

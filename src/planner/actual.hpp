@@ -67,6 +67,7 @@ struct ActualContainer {
   bool hooks_pending = false;    // post_start has not ended yet
   bool stopped_by_user = false;
   bool oneoff = false;  // made by `run`
+  unsigned step = 0;    // n: the n-th of its service's `pre_start`; 0: none
   // Its record has gone from the runtime folder while it runs: known from the intent.
   bool recovered = false;
   // It was there before the machine was started; its files and its record are kept.

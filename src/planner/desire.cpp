@@ -452,11 +452,21 @@ class Desirer {
     return out;
   }
 
-  static std::vector<HookSpec> desire_hooks(const std::vector<spec::Hook>& hooks) {
+  std::vector<HookSpec> desire_hooks(const std::vector<spec::Hook>& hooks) const {
     std::vector<HookSpec> out;
     for (const spec::Hook& hook : hooks) {
-      HookSpec& added = out.emplace_back(
-          HookSpec{hook.command, hook.user, hook.working_dir, {}, hook.privileged});
+      HookSpec& added = out.emplace_back(HookSpec{hook.command,
+                                                  hook.user,
+                                                  hook.working_dir,
+                                                  {},
+                                                  hook.privileged,
+                                                  hook.image,
+                                                  {},
+                                                  hook.per_replica});
+      // What has no image of its own has the container's.
+      if (const auto image = world_.images.find(hook.image); image != world_.images.end()) {
+        added.image_id = image->second.id;
+      }
       for (const auto& [name, value] : hook.environment) {
         added.environment.push_back(cat(name, "=", value));
       }
@@ -539,6 +549,7 @@ class Desirer {
     out.healthcheck = desire_health(service, image);
     out.restart = service.restart;
     out.restart_unhealthy = service.restart_unhealthy;
+    out.pre_start = desire_hooks(service.extras.pre_start);
     out.post_start = desire_hooks(service.extras.post_start);
     out.pre_stop = desire_hooks(service.extras.pre_stop);
     out.stop_grace_period = service.stop_grace_period;

@@ -70,12 +70,15 @@ struct DependencySpec {
   bool operator==(const DependencySpec&) const = default;
 };
 
-// A program run inside the container, like `exec`: after its start, before its stop.
+// A program run inside the container, like `exec`: after its start, before its stop. Or a step
+// before its start, in a container of its own: then with an image, where it has another one.
 struct HookSpec {
   std::vector<std::string> command;
   std::string user, working_dir;         // "": the container's
   std::vector<std::string> environment;  // "NAME=value", over the container's
   bool privileged = false;
+  std::string image, image_id;
+  bool per_replica = false;
 
   bool operator==(const HookSpec&) const = default;
 };
@@ -100,13 +103,15 @@ struct Container {
   std::vector<DependencySpec> depends_on;
   std::optional<spec::Healthcheck> healthcheck;
   spec::RestartPolicy restart;
-  std::vector<HookSpec> post_start, pre_stop;
+  // pre_start: what its steps were when it was started; another list makes another container.
+  std::vector<HookSpec> pre_start, post_start, pre_stop;
   base::Duration stop_grace_period = std::chrono::seconds(10);
   int stop_signal = 15;
   bool init = false, tty = false, stdin_open = false, read_only = false, privileged = false;
   bool no_new_privileges = true, restart_unhealthy = false;
   bool oneoff = false;       // made by `run`: no replica of its service, never started again
   bool auto_remove = false;  // `run --rm`: goes when it has ended
+  unsigned step = 0;         // n: the n-th of its service's `pre_start`, no replica; 0: none
   std::vector<std::string> cap_add, cap_drop;
   std::string seccomp;  // "": ours; "unconfined"; else the absolute path of a profile
   std::map<std::string, spec::Ulimit> ulimits;

@@ -32,11 +32,9 @@ Plan Differ::run() {
   diff_ports();
   remove_containers();
   for (const Container& container : plan_.desired.containers) {
-    const bool left = std::find(options_.leave.begin(), options_.leave.end(), container.name) !=
-                      options_.leave.end();
     const bool chosen = container.oneoff ? container.name == options_.oneoff
                                          : selected_.count(container.service) != 0;
-    if (chosen && !left) diff_container(container);
+    if (chosen && !is_left(container.name)) diff_container(container);
   }
   drop_networks();
   plan_.basis = basis_of(actual_, plan_);

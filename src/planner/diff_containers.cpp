@@ -12,6 +12,11 @@ using base::cat;
 
 namespace {
 
+bool is_outdated(const std::vector<Change>& changes) {
+  return std::any_of(changes.begin(), changes.end(),
+                     [](const Change& change) { return change.effect == Effect::Replace; });
+}
+
 // `depends_on` with `restart: true`.
 std::vector<Reason> restart_reasons(const Container& container,
                                     const std::map<std::string, const char*>& renewed) {
@@ -49,10 +54,12 @@ void Differ::remove_containers() {
       why = cat("service ", container.service, " is not in the stack file");
     } else if (selected_.count(container.service) == 0) {
       continue;
+    } else if (container.step != 0) {
+      why = cat("service ", container.service, " has no such step of pre_start now");
     } else {
       const auto wanted = static_cast<unsigned>(std::count_if(
           desired_.containers.begin(), desired_.containers.end(), [&](const Container& other) {
-            return other.service == container.service && !other.oneoff;
+            return other.service == container.service && !other.oneoff && other.step == 0;
           }));
       why = container.index > wanted
                 ? cat("service ", container.service, " has ", wanted,
@@ -69,7 +76,7 @@ void Differ::remove_container(const Container& record, const std::string& why) {
   const std::string id = add(Kind::Container, Action::Remove, record.name, {{why, {}, {}, {}}}).id;
   planned_.insert(id);
   // Whoever takes its place (another name, the same volumes) starts when it has gone.
-  predecessors_[{record.service, record.index}] = id;
+  if (record.step == 0) predecessors_[{record.service, record.index}] = id;
   for (const EndpointSpec& endpoint : record.endpoints) {
     remove_endpoint(record.name, endpoint, cat("container ", record.name, " is removed"), id);
   }
@@ -194,20 +201,31 @@ std::optional<std::string> Differ::reason_to_start(const ActualContainer& found)
   return {};
 }
 
+bool Differ::is_left(const std::string& container) const {
+  return std::find(options_.leave.begin(), options_.leave.end(), container) != options_.leave.end();
+}
+
+std::vector<Change> Differ::changes_of(const Container& container, const ActualContainer* found) {
+  if (found == nullptr) return {};
+  // The common case is equal text: nothing is parsed, which keeps an empty plan cheap.
+  const std::string wanted = fingerprint(container);
+  if (found->fingerprint == wanted) return {};
+  return changes_between(found->fingerprint, wanted);
+}
+
 void Differ::diff_container(const Container& container) {
   const auto at = found_.find(container.name);
   Found found;
-  std::vector<Change> changes;
-  if (at != found_.end()) {
-    found.container = at->second;
-    // The common case is equal text: nothing is parsed, which keeps an empty plan cheap.
-    const std::string wanted = fingerprint(container);
-    if (found.container->fingerprint == wanted) {
-      found.recorded = container.endpoints;
-    } else {
-      changes = changes_between(found.container->fingerprint, wanted);
-      found.recorded = record_of(*found.container).endpoints;
-    }
+  if (at != found_.end()) found.container = at->second;
+  const std::vector<Change> changes = changes_of(container, found.container);
+  std::vector<Reason> to_run;
+  if (container.step != 0) {
+    to_run = reasons_to_run(container);
+    // Its record says what it ran as until it runs as something else.
+    if (to_run.empty() && (found.container == nullptr || is_outdated(changes))) return;
+  }
+  if (found.container != nullptr) {
+    found.recorded = changes.empty() ? container.endpoints : record_of(*found.container).endpoints;
   }
   // One that is to stay what it is stays where it is.
   std::vector<std::string> endpoint_ids;
@@ -215,7 +233,8 @@ void Differ::diff_container(const Container& container) {
     endpoint_ids = diff_endpoints(container, found);
   }
 
-  Decision decision = decide(container, found.container, changes);
+  Decision decision = container.step != 0 ? decide_step(found.container, std::move(to_run), changes)
+                                          : decide(container, found.container, changes);
   if (!decision.act) {
     ++plan_.unchanged;
     return;
@@ -252,6 +271,7 @@ void Differ::wait_for_dependencies(const Container& container, Step& step) const
     if (target == nullptr) return;
     // --no-deps: what was not asked for is not waited for.
     if (options_.no_deps && selected_.count(target->service) == 0) return;
+    if (target->step != 0 && !is_waited_for(*target)) return;
     step.waits.push_back({other, condition, required});
     // An old process must not satisfy the wait while its successor is still to come. A dependency
     // that is not required may fail: its step does not hold this one back.

@@ -1,6 +1,7 @@
 // Differ: the working of diff(), parted by what it looks at: networks, volumes and ports
-// (diff.cpp), containers (diff_containers.cpp), endpoints (diff_endpoints.cpp). Internal to
-// planner. Steps come out in a topological order: what a step is after stands before it.
+// (diff.cpp), containers (diff_containers.cpp), steps of pre_start (diff_pre_start.cpp), endpoints
+// (diff_endpoints.cpp). Internal to planner. Steps come out in a topological order: what a step is
+// after stands before it.
 #pragma once
 
 #include <map>
@@ -56,6 +57,24 @@ class Differ {
   void renew_volumes(const Container& container, Step& step) const;
   [[nodiscard]] std::optional<std::string> reason_to_start(const ActualContainer& found) const;
   void wait_for_dependencies(const Container& container, Step& step) const;
+  [[nodiscard]] bool is_left(const std::string& container) const;
+  // Field by field, from its record; empty for one that is not there.
+  [[nodiscard]] static std::vector<Change> changes_of(const Container& container,
+                                                      const ActualContainer* found);
+
+  // Steps of `pre_start` (diff_pre_start.cpp).
+  struct Round {
+    bool starts = false;  // one of the replicas that wait for the step is to run
+    bool all_new = true;  // none of them has ever run
+    // One is made anew: when the last of those that go had been made.
+    std::optional<std::chrono::system_clock::time_point> made_anew;
+  };
+  [[nodiscard]] Round round_of(const Container& step) const;
+  // Empty: it is not to run.
+  [[nodiscard]] std::vector<Reason> reasons_to_run(const Container& step) const;
+  [[nodiscard]] Decision decide_step(const ActualContainer* found, std::vector<Reason> to_run,
+                                     const std::vector<Change>& changes) const;
+  [[nodiscard]] bool is_waited_for(const Container& step) const;
 
   // A container as it was found, and on which networks its record says it is.
   struct Found {

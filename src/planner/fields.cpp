@@ -46,6 +46,7 @@ const std::vector<FieldRule>& container_fields() {
       {"healthcheck", Effect::InPlace, "the check starts over"},
       {"restart", Effect::InPlace, "looked at when it ends"},
       {"restart_unhealthy", Effect::InPlace, "looked at when it is unhealthy"},
+      {"pre_start", Effect::Replace, "its steps run anew, and then it starts"},
       {"post_start", Effect::InPlace, "run after later starts"},
       {"pre_stop", Effect::InPlace, "run before it is stopped"},
       {"stop_signal", Effect::InPlace, "looked at when it is stopped"},
@@ -74,6 +75,7 @@ const std::vector<FieldRule>& container_fields() {
       {"logging", Effect::InPlace, "its log goes on under the new limits"},
       {"oneoff", Effect::Never, "made by `run`"},
       {"auto_remove", Effect::Never, "made by `run --rm`"},
+      {"step", Effect::Never, "which step of `pre_start` it is"},
       {"place", Effect::Never, "where it stands in the file"},
   };
   return rules;

@@ -129,7 +129,10 @@ Plan plan_start(const DesiredState& recorded, const ActualState& actual,
   options.services = services;
   options.recorded = &recorded;
   for (const Container& container : recorded.containers) {
-    if (actual.container(container.name) == nullptr) options.leave.push_back(container.name);
+    // Steps of one that was made and never started run before it does.
+    if (container.step == 0 && actual.container(container.name) == nullptr) {
+      options.leave.push_back(container.name);
+    }
   }
   return without_orphans(diff(recorded, actual, options));
 }
@@ -149,8 +152,10 @@ Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
       continue;
     }
     if (!is_chosen(options.services, container.service)) continue;
-    // As docker compose has it: of what `run` made only `kill` takes care.
-    if (container.oneoff && options.action != Action::Signal) continue;
+    // As docker compose has it: of what `run` made only `kill` takes care. Steps of pre_start do
+    // not run anew because their service does.
+    const bool own = !container.oneoff && container.step == 0;
+    if (!own && options.action != Action::Signal) continue;
     if (can(options.action, container.status)) {
       chosen.add(record_of(container));
     } else {
@@ -187,15 +192,22 @@ Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual,
   options.leave = leave;
   for (const Container& container : recorded.containers) {
     const ActualContainer* found = actual.container(container.name);
-    if (found != nullptr && stays_ended(container.restart, *found))
+    // A step runs again when somebody waits for it and it has not succeeded.
+    if (container.step == 0 && found != nullptr && stays_ended(container.restart, *found))
       options.leave.push_back(container.name);
   }
   // One that is stopped as a whole stays so: nobody needs its networks and ports.
   const auto is_stopped = [](const ActualContainer& found) {
-    return found.status == ContainerStatus::Exited && found.stopped_by_user;
+    return found.status == ContainerStatus::Exited && (found.stopped_by_user || found.step != 0);
+  };
+  const auto is_step = [](const auto& container) { return container.step != 0; };
+  const auto besides_steps = [&is_step](const auto& list) {
+    return static_cast<std::ptrdiff_t>(list.size()) -
+           std::count_if(list.begin(), list.end(), is_step);
   };
   const bool all_stopped =
-      !actual.containers.empty() && actual.containers.size() == recorded.containers.size() &&
+      besides_steps(actual.containers) > 0 &&
+      besides_steps(actual.containers) == besides_steps(recorded.containers) &&
       std::all_of(actual.containers.begin(), actual.containers.end(), is_stopped);
   if (all_stopped) {
     Plan out = begin(recorded, actual);

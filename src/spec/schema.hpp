@@ -107,6 +107,7 @@ const Object& gpu_object();
 const Object& port_object();
 const Object& mount_object();
 const Object& hook_object();
+const Object& step_object();
 const Object& file_reference_object();
 const Object& extends_object();
 const Object& include_object();

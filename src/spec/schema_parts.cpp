@@ -152,6 +152,20 @@ const Object& hook_object() {
   return object;
 }
 
+// A step of `pre_start` is a container of its own: the image may say what it runs.
+const Object& step_object() {
+  static const Object object("a step", {
+                                           Field{"command", Type::Words}.honoured(),
+                                           Field{"environment", Type::Variables}.honoured(),
+                                           Field{"image", Type::String}.honoured(),
+                                           Field{"per_replica", Type::Bool}.honoured(),
+                                           Field{"privileged", Type::Bool}.honoured(),
+                                           Field{"user", Type::String}.honoured(),
+                                           Field{"working_dir", Type::String}.honoured(),
+                                       });
+  return object;
+}
+
 const Object& gpu_object() {
   static const Object object("a gpu", {
                                           Field{"capabilities", Type::Strings}.no_repeats(),

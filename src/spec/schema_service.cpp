@@ -96,7 +96,7 @@ const Object& service_object() {
               .item_form(expand_port)
               .unique(port_identity),
           Field{"post_start", Type::ObjectList}.honoured().of(hook_object),
-          Field{"pre_start", Type::ObjectList}.of(hook_object),
+          Field{"pre_start", Type::ObjectList}.honoured().of(step_object),
           Field{"pre_stop", Type::ObjectList}.honoured().of(hook_object),
           Field{"privileged", Type::Bool}.honoured(),
           Field{"profiles", Type::Strings}.honoured().unique(text_identity),

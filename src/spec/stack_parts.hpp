@@ -66,7 +66,7 @@ struct Build {
   Place place;
 };
 
-// post_start, pre_stop; pre_start with an image of its own.
+// post_start, pre_stop; pre_start, whose steps may have an image of their own.
 struct Hook {
   std::vector<std::string> command;
   std::string user, working_dir, image;

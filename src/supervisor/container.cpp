@@ -25,6 +25,7 @@ Container::Container(Host& host, planner::Container spec) : host_(host), spec_(s
   state_.service = spec_.service;
   state_.index = spec_.index;
   state_.oneoff = spec_.oneoff;
+  state_.step = spec_.step;
 }
 
 void Container::tell(const std::string& action, std::map<std::string, std::string> attributes) {

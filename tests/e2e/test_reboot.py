@@ -22,6 +22,7 @@ services:
     command: ["sh", "-c", "date +%s.%N >> /data/started; exec sleep 1000"]
     init: true
     volumes: ["data:/data"]
+    pre_start: [{command: ["sh", "-c", "echo run >> /data/prepared"]}]
     healthcheck: {test: ["CMD", "test", "-s", "/data/started"], interval: 100ms}
   web:
     image: host
@@ -50,7 +51,7 @@ services:
 THREE = """
 name: three
 services:
-  app: {image: host, command: ["sleep", "1000"], init: true, restart: always}
+  app: {image: host, command: ["sleep", "1000"], init: true, restart: always, pre_start: [{command: ["true"]}]}
 """
 SMALL = """
 name: small
@@ -132,21 +133,22 @@ class Reboot(harness.Case):
         rows = self.rows("one")
         self.assertEqual({name: row["State"] for name, row in rows.items()},
                          {"one-db-1": "running", "one-web-1": "running", "one-migrate-1": "exited",
-                          "one-halted-1": "exited"})
+                          "one-halted-1": "exited", "one-db-pre_start-1": "exited"})
         self.assertLessEqual(rows["one-db-1"]["StartedAt"], rows["one-web-1"]["StartedAt"], "in order")
         self.assertEqual(self.states("two"), {"two-app-1": "running"})
-        self.assertEqual(self.states("three"), {"three-app-1": "exited"}, "also with restart: always")
+        self.assertEqual(set(self.states("three").values()), {"exited"}, "also with restart: always")
         # Data, files of the container and what a one-shot had done are kept.
         data = m.root / "lib/volumes/one_data/_data"
         self.assertEqual(len((data / "started").read_text().splitlines()), 2)
         self.assertEqual((data / "migrations").read_text(), "run\n", "what had ended well is not run again")
+        self.assertEqual((data / "prepared").read_text(), "run\n", "nor a step of pre_start")
         self.assertEqual(rows["one-migrate-1"]["ExitCode"], 0)
         self.stack("-p", "one", "exec", "-T", "web", "ls", "/kept")
         self.assertEqual(harness.get_soon("http://127.0.0.1:8080/"), "served\n")
         self.assertEqual(self.stack("reconcile", "--all").out, "", "and then there is nothing to do")
         # What was stopped can be started.
         self.stack("-p", "three", "start")
-        self.assertEqual(self.states("three"), {"three-app-1": "running"})
+        self.assertEqual(self.states("three")["three-app-1"], "running")
         for project in ("one", "two", "three"):
             self.stack("-p", project, "down", "-t", "1", "-v")
         harness.run("umount", BOOT_ID)

@@ -6,6 +6,7 @@
 
 #include "base/files.hpp"
 #include "planner/plan.hpp"
+#include "planner/pre_start.hpp"
 #include "unit/planner_support.hpp"
 
 namespace {
@@ -58,6 +59,39 @@ TEST(PlanText, OneValueChanged) {
   build.service("web").labels["tier"] = "front";
   build.service("db").limits.memory = 256U << 20U;
   expect_golden("one-value-changed", to_text(diff(build.desire(), actual)));
+}
+
+DesiredState with_steps_of(StackBuilder build) {
+  add_steps(build.stack);
+  DesiredState out = build.desire();
+  mark_steps(out);
+  return out;
+}
+
+StackBuilder shop_with_steps() {
+  StackBuilder build = shop();
+  spec::Hook migrate, warm;
+  migrate.command = {"migrate"};
+  warm.command = {"warm"};
+  warm.per_replica = true;
+  build.service("web").extras.pre_start = {migrate, warm};
+  return build;
+}
+
+TEST(PlanText, PreStart) {
+  expect_golden("pre-start", to_text(diff(with_steps_of(shop_with_steps()), {})));
+}
+
+TEST(PlanText, PreStartChanged) {
+  StackBuilder build = shop_with_steps();
+  ActualState actual = running(with_steps_of(build));
+  for (ActualContainer& each : actual.containers) {
+    if (each.name.find("pre_start") == std::string::npos) continue;
+    each.status = ContainerStatus::Exited;
+    each.exit.known = true;
+  }
+  build.service("web").extras.pre_start.front().command = {"migrate", "--all"};
+  expect_golden("pre-start-changed", to_text(diff(with_steps_of(build), actual)));
 }
 
 TEST(PlanText, ScaledDownWithOrphans) {

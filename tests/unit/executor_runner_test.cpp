@@ -58,11 +58,14 @@ Step container(const std::string& name, std::vector<std::string> after = {},
 }
 
 struct Bench {
-  explicit Bench(std::vector<Step> steps)
+  explicit Bench(
+      std::vector<Step> steps,
+      const std::function<void(planner::Plan&)>& complete = [](planner::Plan&) {})
       : runner(
-            [&steps] {
+            [&steps, &complete] {
               planner::Plan plan;
               plan.steps = std::move(steps);
+              complete(plan);
               return plan;
             }(),
             fake, [this](const executor::StepEvent& event) { events.push_back(event); },
@@ -179,6 +182,21 @@ TEST(Runner, CompletedJobLetsFollowersBegin) {
   bench.fake.containers["job"].exit.known = true;
   bench.runner.poke();
   EXPECT_EQ(bench.fake.begun.size(), 1U);
+}
+
+TEST(Runner, AStepThatFailedIsNamed) {
+  Bench bench({container("web", {}, {{"prepare", spec::Condition::CompletedSuccessfully, true}})},
+              [](planner::Plan& plan) {
+                planner::Container& step = plan.desired.containers.emplace_back();
+                step.name = "prepare";
+                step.service = "web";
+                step.step = 2;
+              });
+  bench.fake.set("prepare", ContainerStatus::Exited);
+  bench.fake.containers["prepare"].exit = {true, 7, 0, false, {}};
+  bench.runner.start();
+  EXPECT_EQ(bench.last("container/web", Phase::Skipped),
+            "pre_start step 2 of service web failed: exit code 7");
 }
 
 TEST(Runner, CancelKeepsWhatHasBegun) {

@@ -178,6 +178,7 @@ inline void apply_step(const planner::Plan& plan, const planner::Step& step,
       made.name = wanted.name;
       made.service = wanted.service;
       made.index = wanted.index;
+      made.step = wanted.step;
       made.status = planner::ContainerStatus::Running;
       if (step.action == Action::Prepare) {
         made.status = planner::ContainerStatus::Created;
