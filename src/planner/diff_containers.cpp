@@ -187,7 +187,7 @@ void Differ::diff_container(const Container& container) {
     if (found.container->fingerprint == wanted) {
       found.recorded = container.endpoints;
     } else {
-      changes = changes_between(found.container->fingerprint, wanted);
+      changes = changes_between(found.container->fingerprint, wanted, &desired_);
       found.recorded = record_of(*found.container).endpoints;
     }
   }

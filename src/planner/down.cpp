@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "planner/outcomes.hpp"
 #include "planner/plan.hpp"
 #include "planner/steps.hpp"
 #include "planner/teardown.hpp"
@@ -51,6 +52,7 @@ class Downer {
       // A stack of which something stays is not forgotten: its intent leads `down` to it again.
       plan_.forget = plan_.orphans.empty();
     }
+    plan_.outcomes = outcomes_of(plan_, actual_);
     return std::move(plan_);
   }
 
