@@ -5,6 +5,7 @@
 
 #include "base/process.hpp"
 #include "planner/codec.hpp"
+#include "spec/units.hpp"
 
 namespace planner {
 
@@ -29,7 +30,7 @@ std::string shown(const json* value, Unit unit) {
     const auto number = value->get<std::int64_t>();
     switch (unit) {
       case Unit::Nanoseconds:
-        return base::human_duration(base::Duration(number));
+        return spec::duration_text(base::Duration(number));
       case Unit::Bytes:
         return bytes_text(number);
       case Unit::Signal:

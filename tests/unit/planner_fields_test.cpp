@@ -152,7 +152,8 @@ TEST(Changes, KnowNetworksAndServicesByTheirNamesInTheFile) {
   build.service("web").networks[0].aliases = {"www"};
   build.depends("web", "db");
   std::string all;
-  for (const Reason& reason : diff(build.desire(), actual).step("container/shop-web-1")->reasons) {
+  const Plan plan = diff(build.desire(), actual);
+  for (const Reason& reason : plan.step("container/shop-web-1")->reasons) {
     all += base::cat(reason.field, "\n");
   }
   EXPECT_EQ(all,
