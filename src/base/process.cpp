@@ -108,4 +108,9 @@ std::optional<int> parse_signal(std::string text) {
   return {};
 }
 
+std::string signal_name(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return name != nullptr ? cat("SIG", name) : cat("signal ", signal);
+}
+
 }  // namespace base

@@ -47,5 +47,7 @@ PidFd open_pidfd(const ProcessId& id);
 bool send_signal(const PidFd& process, int signal);
 // "SIGQUIT", "quit", "3", "RTMIN+3" → number (man 7 signal); nothing when there is no such signal.
 std::optional<int> parse_signal(std::string text);
+// The other way round: "SIGTERM"; "signal 40" where it has no name.
+std::string signal_name(int signal);
 
 }  // namespace base

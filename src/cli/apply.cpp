@@ -64,7 +64,7 @@ supervisor::ApplyResult carry_out(const ApplyRequest& request) {
         *plan, request.options,
         [&](const executor::StepEvent& event) { request.progress.take(event); },
         request.interrupt_fd);
-    if (!result.stale) return result;
+    if (!result.stale || request.only_this) return result;
     if (result.gone) {
       client.reset();
       ++deaths;

@@ -1,5 +1,5 @@
 // Carrying a plan out as a person sees it: supervisor, progress, failures, and planning again when
-// the state changed underneath. Used by up and down.
+// the state changed underneath. Used by up, down, apply and the like.
 #pragma once
 
 #include <functional>
@@ -20,8 +20,10 @@ struct ApplyRequest {
   // Makes the plan from what is there now; called again when the one before was stale. Nothing:
   // there is nothing to carry out.
   std::function<std::optional<planner::Plan>()> make_plan;
+  // This plan and no other: a stale result is returned as it is.
+  bool only_this = false;
 };
-// At most five plans; then a result with an error.
+// Plans again for as long as that may help; then a result with an error.
 supervisor::ApplyResult carry_out(const ApplyRequest& request);
 
 // Who was left alone, and why; those with the same reason together, so that a broken database is

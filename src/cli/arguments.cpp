@@ -20,6 +20,7 @@ constexpr CommandRow kCommandRows[] = {
     {"create", "Make containers without starting them", add_create},
     {"down", "Stop and remove the stack's containers and networks", add_down},
     {"plan", "Show the steps `up` would take, and why", add_plan},
+    {"apply", "Carry out a plan that `plan -o` wrote", add_apply},
     {"ps", "List the stack's containers", add_ps},
     {"logs", "Show what the containers printed", add_logs},
     {"run", "Run a command in a container of its own", add_run},

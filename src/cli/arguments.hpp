@@ -47,6 +47,7 @@ struct DownArgs {
 };
 struct PlanArgs {
   bool detailed_exitcode = false;
+  std::string out;  // -o: a file for `apply`; "-": standard output
 };
 struct ListArgs {  // ps, ls, network ls, volume ls
   bool all = false, quiet = false, services = false, no_trunc = false, orphans = true;

@@ -1,5 +1,5 @@
-// The options of the commands that are about a whole stack: down, plan, ps, logs, exec, config, ls,
-// port, version, doctor.
+// The options of the commands that are about a whole stack: down, plan, apply, ps, logs, exec,
+// config, ls, port, version, doctor.
 #include "base/text.hpp"
 #include "cli/options.hpp"
 
@@ -25,12 +25,29 @@ void add_plan(CLI::App& plan, Arguments& to) {
   add_format(plan, "--format", to.format, {"text", "json"});
   add_switch(plan, "--detailed-exitcode", to.plan.detailed_exitcode,
              "Exit 2 when changes are pending");
+  add_text(plan, "-o,--out", to.plan.out, "Also write the plan to FILE, for `apply`", "FILE");
   add_switch(plan, "--force-recreate", to.up.force_recreate, "As with `up`");
   add_switch(plan, "--no-deps", to.up.no_deps, "As with `up`");
   add_switch(plan, "--remove-orphans", to.up.remove_orphans, "As with `up`");
   add_names(plan, to.names, "SERVICE", "Only these services and what they depend on");
   add_globals(plan, to.globals, FileLetter::File);
   plan.footer("Example:\n  stack plan --detailed-exitcode || echo \"changes pending\"");
+}
+
+void add_apply(CLI::App& apply, Arguments& to) {
+  apply
+      .add_option_function<std::string>(
+          "FILE", [&to](const std::string& file) { to.names = {file}; },
+          "What `plan -o` wrote; - is standard input")
+      ->required()
+      ->type_name(" ");
+  add_switch(apply, "--wait", to.up.wait, "Wait until everything runs and is healthy");
+  add_seconds(apply, "--wait-timeout", to.up.wait_timeout, "Longest time to wait with --wait");
+  add_seconds(apply, "-t,--timeout", to.stop_timeout, "How long a container may take to stop");
+  add_globals(apply, to.globals, FileLetter::File);
+  apply.footer(
+      "The stack file is not read. A plan whose stack has changed since is refused, and nothing is "
+      "done.\n\nExample:\n  stack plan -o plan.json && stack apply plan.json");
 }
 
 void add_ps(CLI::App& ps, Arguments& to) {

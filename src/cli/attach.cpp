@@ -214,6 +214,11 @@ int attach(const Foreground& what) {
 
 std::string plan_json(const planner::Plan& plan) {
   nlohmann::json out = plan;
+  nlohmann::json& summary = out["summary"] = nlohmann::json::object();
+  for (const nlohmann::json& each : out["outcomes"]) {
+    nlohmann::json& count = summary[each["fate"].get<std::string>()];
+    count = count.is_null() ? 1 : count.get<int>() + 1;
+  }
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

@@ -11,6 +11,7 @@ int up(const Context& context, const Arguments& args);
 int create_containers(const Context& context, const Arguments& args);  // create
 int down(const Context& context, const Arguments& args);
 int plan(const Context& context, const Arguments& args);
+int apply(const Context& context, const Arguments& args);
 int ps(const Context& context, const Arguments& args);
 int logs(const Context& context, const Arguments& args);
 int exec(const Context& context, const Arguments& args);

@@ -57,7 +57,8 @@ void require_access(const base::Roots& roots) {
   }
 }
 
-// A project's name is part of paths: nothing but docker compose's characters may get there.
+}  // namespace
+
 base::ProjectPaths checked_paths(const base::Roots& roots, const std::string& name) {
   bool ok = !name.empty() && name.size() <= 200 && name[0] != '-' && name[0] != '_';
   for (const char c : name) {
@@ -67,8 +68,6 @@ base::ProjectPaths checked_paths(const base::Roots& roots, const std::string& na
   throw base::Error(base::cat("bad project name: \"", name, "\""),
                     "lower case letters, digits, - and _, beginning with a letter or digit");
 }
-
-}  // namespace
 
 Context Context::make(const GlobalArgs& globals) {
   Context out;

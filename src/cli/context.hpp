@@ -35,6 +35,9 @@ struct Context {
   [[nodiscard]] base::ProjectPaths project() const;
 };
 
+// A project's name is part of paths: throws base::Error for one that docker compose would not have.
+base::ProjectPaths checked_paths(const base::Roots& roots, const std::string& name);
+
 // A stack as it was brought up, with what runs of it.
 struct Recorded {
   base::ProjectPaths paths;

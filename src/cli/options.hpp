@@ -52,6 +52,7 @@ struct CommandRow {
   void (*add)(CLI::App& command, Arguments& to);
 };
 
+void add_apply(CLI::App& command, Arguments& to);
 void add_attach(CLI::App& command, Arguments& to);
 void add_config(CLI::App& command, Arguments& to);
 void add_create(CLI::App& command, Arguments& to);

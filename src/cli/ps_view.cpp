@@ -1,10 +1,10 @@
 #include "cli/ps_view.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <tuple>
 
 #include "base/json.hpp"
+#include "base/process.hpp"
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
 
@@ -61,9 +61,7 @@ std::string health_word(planner::Health health) {
 }
 
 std::string signal_word(int signal) {
-  if (signal == 0) return {};
-  const char* name = ::sigabbrev_np(signal);
-  return name != nullptr ? base::cat("SIG", name) : base::cat("signal ", signal);
+  return signal == 0 ? std::string() : base::signal_name(signal);
 }
 
 namespace {

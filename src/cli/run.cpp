@@ -18,9 +18,10 @@ struct Entry {
   std::string_view name;
   Command run;
 };
-constexpr std::array<Entry, 38> kCommands{{{"up", up},
+constexpr std::array<Entry, 39> kCommands{{{"up", up},
                                            {"down", down},
                                            {"plan", plan},
+                                           {"apply", apply},
                                            {"ps", ps},
                                            {"logs", logs},
                                            {"exec", exec},

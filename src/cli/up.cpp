@@ -8,6 +8,8 @@
 #include "cli/commands.hpp"
 #include "cli/ensure_images.hpp"
 #include "cli/errors.hpp"
+#include "cli/meant.hpp"
+#include "cli/plan_file.hpp"
 #include "cli/preflight.hpp"
 #include "cli/repairs.hpp"
 #include "cli/wait_healthy.hpp"
@@ -75,36 +77,6 @@ void warn_of_orphans(const Context& context, const planner::Plan& plan) {
                 base::join(plan.orphans, ", "), "\n  hint: --remove-orphans removes them\n"));
 }
 
-// Those that the command is about: of the named services and what the plan starts besides.
-std::vector<std::string> containers_meant(const Planned& planned, const Arguments& args) {
-  std::vector<std::string> out;
-  for (const planner::Container& each : planned.desired.containers) {
-    const bool in_plan = std::any_of(
-        planned.plan.steps.begin(), planned.plan.steps.end(), [&](const planner::Step& step) {
-          return step.kind == planner::Kind::Container && step.target == each.name;
-        });
-    const bool meant = is_selected(args.names, each.service) && !each.oneoff && each.step == 0;
-    if (in_plan || meant) out.push_back(each.name);
-  }
-  return out;
-}
-
-// "Container x  Running" for those with nothing to do, as docker compose shows them.
-void show_unchanged(const Planned& planned, const std::vector<std::string>& meant,
-                    Progress& progress) {
-  for (const std::string& name : meant) {
-    const bool in_plan = std::any_of(
-        planned.plan.steps.begin(), planned.plan.steps.end(), [&](const planner::Step& step) {
-          return step.kind == planner::Kind::Container && step.target == name;
-        });
-    const planner::ActualContainer* actual = planned.actual.container(name);
-    if (in_plan || actual == nullptr) continue;
-    const bool runs = actual->status == planner::ContainerStatus::Running;
-    const bool made = actual->status == planner::ContainerStatus::Created;
-    progress.set("Container " + name, runs ? "Running" : made ? "Created" : "Exited", Mark::Done);
-  }
-}
-
 base::Fd hold_images(const Context& context, const spec::Loaded& loaded, const Arguments& args) {
   EnsureImages options;
   options.pull = args.up.pull;
@@ -118,7 +90,10 @@ int print_plan(const Context& context, const Arguments& args) {
   const spec::Loaded loaded = load_for(context, args);
   const base::ProjectPaths paths(context.roots, loaded.stack.name);
   const Planned planned = make_plan(loaded, paths, diff_options(args));
-  if (args.format == "json") {
+  if (!args.plan.out.empty()) save_plan(context, planned, args.names, args.plan.out);
+  if (args.plan.out == "-") {
+    // Nothing but the plan.
+  } else if (args.format == "json") {
     write_text(STDOUT_FILENO, plan_json(planned.plan));
   } else {
     write_text(STDOUT_FILENO, planner::to_text(planned.plan, {context.out_colour}));
@@ -203,7 +178,7 @@ class BringingUp {
       planned_ = make_plan(loaded_, paths_, diff);
       check_obstacles(loaded_, paths_, planned_);
       if (!diff.recreate_seen) {
-        meant_ = containers_meant(planned_, args_);
+        meant_ = containers_meant(planned_, args_.names);
         show_unchanged(planned_, meant_, progress);
         if (!args_.up.detach) mark_log_ends(logs_, planned_);
       }

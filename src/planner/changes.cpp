@@ -1,8 +1,11 @@
 #include "planner/changes.hpp"
 
 #include <algorithm>
+#include <cstring>
 
+#include "base/process.hpp"
 #include "planner/codec.hpp"
+#include "spec/units.hpp"
 
 namespace planner {
 
@@ -11,13 +14,67 @@ using nlohmann::json;
 
 namespace {
 
-std::string shown(const json* value) {
+// As in a stack file, exactly: "256m", "1000b".
+std::string bytes_text(std::int64_t bytes) {
+  for (const auto& [shift, letter] : {std::pair{30, 'g'}, std::pair{20, 'm'}, std::pair{10, 'k'}}) {
+    const std::int64_t unit = std::int64_t{1} << shift;
+    if (bytes > 0 && bytes % unit == 0) return cat(bytes / unit, letter);
+  }
+  return bytes > 0 ? cat(bytes, 'b') : std::to_string(bytes);
+}
+
+std::string shown(const json* value, Unit unit) {
   if (value == nullptr || value->is_null()) return {};
-  return value->is_string() ? value->get<std::string>() : value->dump();
+  if (value->is_string()) return value->get<std::string>();
+  if (value->is_number_integer() && unit != Unit::Plain) {
+    const auto number = value->get<std::int64_t>();
+    switch (unit) {
+      case Unit::Nanoseconds:
+        return spec::duration_text(base::Duration(number));
+      case Unit::Bytes:
+        return bytes_text(number);
+      case Unit::Signal:
+        return base::signal_name(static_cast<int>(number));
+      case Unit::Plain:
+        break;
+    }
+  }
+  return value->dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+// What tells most of a mount, a device or a dependency; the others whole.
+std::string brief(const json* value, Unit unit) {
+  if (value == nullptr || !value->is_object()) return shown(value, unit);
+  if (value->contains("container")) {
+    return cat(value->value("condition", std::string("service_started")),
+               value->value("restart", false) ? ", restart" : "");
+  }
+  if (!value->contains("target")) return shown(value, unit);
+  return cat(value->value("source", value->value("type", std::string())),
+             value->value("read_only", false) ? ":ro" : "");
+}
+
+// What the stack file calls a field, and how its values are shown.
+struct Named {
+  std::string key;
+  Unit unit = Unit::Plain;
+};
+
+Named name_of_field(const std::string& field) {
+  const FieldRule* rule = rule_of(field);
+  return rule == nullptr ? Named{field} : Named{rule->key, rule->unit};
+}
+
+// `part` of `field`: by its own row, else by its name below the field's.
+Named name_of_part(const std::string& field, const std::string& part) {
+  if (const FieldRule* rule = rule_of(cat(field, ".", part))) return {rule->key, rule->unit};
+  return {cat(name_of_field(field).key, ".", part)};
 }
 
 class Comparison {
  public:
+  explicit Comparison(const DesiredState* wished) : wished_(wished) {}
+
   std::vector<Change> run(const json& before, const json& after) {
     // An image without an id is known by its name alone.
     nameless_image_ = find(before, "image_id") == nullptr || find(after, "image_id") == nullptr;
@@ -43,15 +100,36 @@ class Comparison {
     return a == nullptr || b == nullptr ? a == b : *a == *b;
   }
 
-  void add(const std::string& field, const json* before, const json* after, Effect effect) {
+  void add(const Named& name, const json* before, const json* after, Effect effect) {
     const char* what = before == nullptr ? " added" : after == nullptr ? " removed" : " changed";
-    // Fields at their default are left out of a record: "added" would mislead for a plain value.
-    if (field.find('.') == std::string::npos) what = " changed";
-    if (is_secret(field)) {
-      out_.push_back({{cat(field, what, " (value not shown)"), field, {}, {}}, effect});
+    const std::string& key = name.key;
+    if (is_secret(key)) {
+      out_.push_back({{cat(key, what, " (value not shown)"), key, {}, {}}, effect});
       return;
     }
-    out_.push_back({{cat(field, what), field, shown(before), shown(after)}, effect});
+    Reason reason{cat(key, what), key, brief(before, name.unit), brief(after, name.unit)};
+    if (reason.before == reason.after) {
+      reason.before = shown(before, name.unit);
+      reason.after = shown(after, name.unit);
+    }
+    const bool told = std::any_of(out_.begin(), out_.end(), [&](const Change& each) {
+      return each.reason.text == reason.text && each.reason.before == reason.before &&
+             each.reason.after == reason.after;
+    });
+    if (!told) out_.push_back({std::move(reason), effect});
+  }
+
+  // A whole field. At its default it is left out of a record: that is no "added".
+  void add_field(const std::string& field, const json* before, const json* after, Effect effect) {
+    static const json usual = codec::put(Container{});
+    const json* normal = find(usual, field);
+    const auto or_usual = [normal](const json* value) {
+      return value == nullptr && normal != nullptr && normal->is_primitive() ? normal : value;
+    };
+    const Named name = name_of_field(field);
+    out_.push_back({{cat(name.key, " changed"), name.key, shown(or_usual(before), name.unit),
+                     shown(or_usual(after), name.unit)},
+                    effect});
   }
 
   // "environment.DB_PASSWORD", "labels.api-key".
@@ -75,9 +153,10 @@ class Comparison {
     return usual;
   }
 
-  void compare_keyed(const std::string& field, const Keyed& before, const Keyed& after,
-                     Effect effect) {
-    const std::size_t start = out_.size();
+  // `name`: what a member is called, from its key.
+  template <class Name>
+  void compare_members(const std::string& field, const Keyed& before, const Keyed& after,
+                       Effect effect, Name&& name) {
     Keyed all = before;
     all.insert(after.begin(), after.end());
     for (const auto& entry : all) {
@@ -86,13 +165,35 @@ class Comparison {
       const json* old_value = old_at == before.end() ? nullptr : &old_at->second;
       const json* new_value = new_at == after.end() ? nullptr : &new_at->second;
       if (same(old_value, new_value)) continue;
-      add(cat(field, ".", entry.first), old_value, new_value,
+      add(name(entry.first), old_value, new_value,
           part_effect(field, entry.first, new_value == nullptr, effect));
     }
-    if (out_.size() == start) {
-      // Same members in another order.
-      out_.push_back({{cat(field, " changed"), field, {}, {}}, effect});
-    }
+  }
+
+  void compare_keyed(const std::string& field, const Keyed& before, const Keyed& after,
+                     Effect effect) {
+    const std::size_t start = out_.size();
+    compare_members(field, before, after, effect, [&](const std::string& part) {
+      return field == "depends_on" ? Named{cat("depends_on.", service_of(part))}
+                                   : name_of_part(field, part);
+    });
+    // Same members in another order.
+    if (out_.size() == start) add_order(name_of_field(field).key, effect);
+  }
+  void add_order(const std::string& key, Effect effect) {
+    out_.push_back({{cat(key, " changed"), key, {}, {}}, effect});
+  }
+
+  [[nodiscard]] std::string service_of(const std::string& container) const {
+    const Container* found = wished_ == nullptr ? nullptr : wished_->container(container);
+    return found == nullptr ? container : found->service;
+  }
+  // The file's name of a network; of one that it has no longer, without the project.
+  [[nodiscard]] std::string network_key(const std::string& name) const {
+    if (wished_ == nullptr) return name;
+    if (const Network* found = wished_->network(name)) return found->key;
+    const std::string prefix = wished_->project + "_";
+    return base::starts_with(name, prefix) ? name.substr(prefix.size()) : name;
   }
 
   static Keyed by_member(const json* list, const char* member) {
@@ -129,7 +230,7 @@ class Comparison {
     const json* link = find(endpoint, "link");
     const json* list = link == nullptr ? nullptr : find(*link, "addresses");
     if (list == nullptr) return {};
-    for (const json& address : *list) out.push_back(shown(&address));
+    for (const json& address : *list) out.push_back(shown(&address, Unit::Plain));
     return base::join(out, ", ");
   }
 
@@ -142,7 +243,7 @@ class Comparison {
     for (const auto& entry : all) {
       const auto old_at = old_ones.find(entry.first);
       const auto new_at = new_ones.find(entry.first);
-      const std::string field = cat("networks.", entry.first);
+      const std::string field = cat("networks.", network_key(entry.first));
       if (old_at == old_ones.end()) {
         out_.push_back({{cat(field, " added"), field, {}, addresses_of(new_at->second)},
                         effect_of("endpoints")});
@@ -155,25 +256,28 @@ class Comparison {
       }
       const Keyed old_link = by_key(find(old_at->second, "link"));
       const Keyed new_link = by_key(find(new_at->second, "link"));
-      if (old_link != new_link)
-        compare_keyed(field, old_link, new_link, effect_of("endpoints.link"));
+      compare_members("endpoints.link", old_link, new_link, effect_of("endpoints.link"),
+                      [&](const std::string& part) {
+                        const FieldRule* rule = rule_of(cat("endpoints.link.", part));
+                        // "networks.*.mac_address"
+                        return Named{cat(
+                            field, ".", rule == nullptr ? part : std::strrchr(rule->key, '.') + 1)};
+                      });
       const json* old_names = find(old_at->second, "aliases");
       const json* new_names = find(new_at->second, "aliases");
       if (!same(old_names, new_names)) {
-        add(cat(field, ".aliases"), old_names, new_names, effect_of("endpoints.aliases"));
+        add({cat(field, ".aliases")}, old_names, new_names, effect_of("endpoints.aliases"));
       }
     }
     // Only their order: the interfaces keep their names, which are part of `link`.
-    if (out_.size() == start) {
-      out_.push_back({{"networks changed", "networks", {}, {}}, Effect::InPlace});
-    }
+    if (out_.size() == start) add_order("networks", Effect::InPlace);
   }
 
   void compare_field(const std::string& key, const json* before, const json* after) {
     const Effect effect = effect_of(key);
     if (effect == Effect::Never) return;
     if (key == "image" && nameless_image_) {
-      add(key, before, after, Effect::Replace);
+      add_field(key, before, after, Effect::Replace);
       return;
     }
     if (key == "environment" || key == "extra_hosts") {
@@ -188,23 +292,25 @@ class Comparison {
                (after == nullptr || after->is_object())) {
       compare_keyed(key, by_key(before), by_key(after), effect);
     } else {
-      add(key, before, after, effect);
+      add_field(key, before, after, effect);
     }
   }
 
+  const DesiredState* wished_;
   std::vector<Change> out_;
   bool nameless_image_ = false;
 };
 
 }  // namespace
 
-std::vector<Change> changes_between(const std::string& before, const std::string& after) {
+std::vector<Change> changes_between(const std::string& before, const std::string& after,
+                                    const DesiredState* wished) {
   const json old_record = json::parse(before, nullptr, false);
   const json new_record = json::parse(after, nullptr, false);
   if (!old_record.is_object() || !new_record.is_object()) {
     return {{{"its record cannot be read", {}, {}, {}}, Effect::Replace}};
   }
-  return Comparison().run(old_record, new_record);
+  return Comparison(wished).run(old_record, new_record);
 }
 
 bool looks_secret(const std::string& name) {

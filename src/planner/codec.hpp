@@ -13,6 +13,7 @@
 #include "base/json.hpp"
 #include "planner/desired.hpp"
 #include "planner/plan.hpp"
+#include "planner/plan_file.hpp"
 
 namespace planner::codec {
 
@@ -74,6 +75,17 @@ struct Names<Action> {
       {Action::Update, "update"}, {Action::Replace, "replace"}, {Action::Restart, "restart"},
       {Action::Signal, "signal"}, {Action::Pause, "pause"},     {Action::Unpause, "unpause"},
       {Action::Stop, "stop"},     {Action::Remove, "remove"}};
+};
+
+template <>
+struct Names<Fate> {
+  static constexpr EnumName<Fate> list[] = {
+      {Fate::Created, "created"},     {Fate::Replaced, "replaced"},
+      {Fate::Restarted, "restarted"}, {Fate::Started, "started"},
+      {Fate::Stopped, "stopped"},     {Fate::Removed, "removed"},
+      {Fate::Signalled, "signalled"}, {Fate::Paused, "paused"},
+      {Fate::Unpaused, "unpaused"},   {Fate::Reconnected, "reconnected"},
+      {Fate::InPlace, "in place"},    {Fate::Untouched, "untouched"}};
 };
 
 template <class E>
@@ -146,9 +158,13 @@ STACK_FIELDS(Reason, FIELD(text) FIELD(field) FIELD(before) FIELD(after))
 STACK_FIELDS(Wait, FIELD(container) FIELD(condition) FIELD(required))
 STACK_FIELDS(Step, FIELD(id) FIELD(kind) FIELD(action) FIELD(target) FIELD(reasons) FIELD(after)
                        FIELD(waits) FIELD(renews))
-STACK_FIELDS(Plan, FIELD(project) FIELD(steps) FIELD(ports) FIELD(orphans) FIELD(notes)
-                       FIELD(unchanged) FIELD(basis) FIELD(forget) FIELD(signal) FIELD(desired)
-                           FIELD(removed) FIELD(removed_networks))
+STACK_FIELDS(Outcome, FIELD(container) FIELD(service) FIELD(fate) FIELD(fields))
+STACK_FIELDS(Plan, FIELD(project) FIELD(steps) FIELD(outcomes) FIELD(ports) FIELD(orphans)
+                       FIELD(notes) FIELD(unchanged) FIELD(basis) FIELD(forget) FIELD(signal)
+                           FIELD(desired) FIELD(removed) FIELD(removed_networks))
+
+STACK_FIELDS(PlanFile, FIELD(stack_plan) FIELD(made_by) FIELD(made_at) FIELD(root) FIELD(boot)
+                           FIELD(intent) FIELD(services) FIELD(facts) FIELD(plan) FIELD(checksum))
 
 #undef FIELD
 #undef STACK_FIELDS

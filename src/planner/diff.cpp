@@ -7,6 +7,7 @@
 #include "planner/differ.hpp"
 #include "planner/drift.hpp"
 #include "planner/graph.hpp"
+#include "planner/outcomes.hpp"
 
 namespace planner {
 
@@ -38,6 +39,7 @@ Plan Differ::run() {
   }
   drop_networks();
   plan_.basis = basis_of(actual_, plan_);
+  plan_.outcomes = outcomes_of(plan_, actual_);
   return std::move(plan_);
 }
 

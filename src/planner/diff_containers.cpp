@@ -205,12 +205,13 @@ bool Differ::is_left(const std::string& container) const {
   return std::find(options_.leave.begin(), options_.leave.end(), container) != options_.leave.end();
 }
 
-std::vector<Change> Differ::changes_of(const Container& container, const ActualContainer* found) {
+std::vector<Change> Differ::changes_of(const Container& container,
+                                       const ActualContainer* found) const {
   if (found == nullptr) return {};
   // The common case is equal text: nothing is parsed, which keeps an empty plan cheap.
   const std::string wanted = fingerprint(container);
   if (found->fingerprint == wanted) return {};
-  return changes_between(found->fingerprint, wanted);
+  return changes_between(found->fingerprint, wanted, &desired_);
 }
 
 void Differ::diff_container(const Container& container) {

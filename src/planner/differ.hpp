@@ -59,8 +59,8 @@ class Differ {
   void wait_for_dependencies(const Container& container, Step& step) const;
   [[nodiscard]] bool is_left(const std::string& container) const;
   // Field by field, from its record; empty for one that is not there.
-  [[nodiscard]] static std::vector<Change> changes_of(const Container& container,
-                                                      const ActualContainer* found);
+  [[nodiscard]] std::vector<Change> changes_of(const Container& container,
+                                               const ActualContainer* found) const;
 
   // Steps of `pre_start` (diff_pre_start.cpp).
   struct Round {

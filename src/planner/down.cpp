@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "planner/anonymous.hpp"
+#include "planner/outcomes.hpp"
 #include "planner/plan.hpp"
 #include "planner/steps.hpp"
 #include "planner/teardown.hpp"
@@ -52,6 +53,7 @@ class Downer {
       // A stack of which something stays is not forgotten: its intent leads `down` to it again.
       plan_.forget = plan_.orphans.empty();
     }
+    plan_.outcomes = outcomes_of(plan_, actual_);
     return std::move(plan_);
   }
 

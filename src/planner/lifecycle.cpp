@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "planner/outcomes.hpp"
 #include "planner/plan.hpp"
 #include "planner/restart.hpp"
 #include "planner/steps.hpp"
@@ -120,6 +121,7 @@ Plan plan_stop(const DesiredState& recorded, const ActualState& actual,
     out.steps.push_back(std::move(step));
     if (recorded.container(entry.record->name) == nullptr) out.removed.push_back(*entry.record);
   }
+  out.outcomes = outcomes_of(out, actual);
   return out;
 }
 
@@ -182,6 +184,7 @@ Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
     out.steps.push_back(std::move(step));
     if (recorded.container(entry->record->name) == nullptr) out.removed.push_back(*entry->record);
   }
+  out.outcomes = outcomes_of(out, actual);
   return out;
 }
 
@@ -212,6 +215,7 @@ Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual,
   if (all_stopped) {
     Plan out = begin(recorded, actual);
     out.unchanged = static_cast<unsigned>(actual.containers.size());
+    out.outcomes = outcomes_of(out, actual);
     return out;
   }
   return without_orphans(diff(recorded, actual, options));

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "base/text.hpp"
-#include "planner/changes.hpp"
 #include "planner/codec.hpp"
+#include "planner/steps.hpp"
 
 namespace planner {
 
@@ -58,8 +58,11 @@ const netfab::Endpoint* Plan::endpoint(const Step& step) const {
   return look(desired.containers);
 }
 
-std::string basis_of(const ActualState& actual, const Plan& plan) {
-  std::vector<std::string> facts;
+std::map<std::string, std::string> basis_facts(const ActualState& actual, const Plan& plan) {
+  std::map<std::string, std::string> out;
+  const auto fact = [&out](const std::string& what, const std::string& state) {
+    out.emplace(what, base::short_hash(state, 16));
+  };
   // Other stacks come and go meanwhile: what they are given is not this plan's business.
   std::set<std::string> networks, devices, volumes;
   for (const auto* list : {&plan.desired.networks, &plan.removed_networks}) {
@@ -71,119 +74,37 @@ std::string basis_of(const ActualState& actual, const Plan& plan) {
   for (const Volume& volume : plan.desired.volumes) volumes.insert(volume.name);
   for (const netfab::Bridge& bridge : actual.fabric.bridges) {
     if (!devices.contains(bridge.device)) continue;
-    std::string text = cat("bridge ", bridge.device, " ", bridge.label);
-    for (const base::Cidr& address : bridge.addresses) text.append(" ").append(address.str());
-    facts.push_back(std::move(text));
+    std::string state = bridge.label;
+    for (const base::Cidr& address : bridge.addresses) state.append(" ").append(address.str());
+    fact(cat("bridge ", bridge.device), state);
   }
   for (const netfab::Endpoint& endpoint : actual.fabric.endpoints) {
-    facts.push_back(cat("endpoint ", endpoint.device, " ", endpoint.bridge, " ", endpoint.label));
+    fact(cat("interface ", endpoint.device), cat(endpoint.bridge, " ", endpoint.label));
   }
   for (const netfab::PublishedPort& port : actual.fabric.ports) {
-    facts.push_back(cat("port ", static_cast<int>(port.protocol), " ",
-                        port.host_address ? port.host_address->str() : "*", " ", port.host_port,
-                        " ", port.target.str(), " ", port.target_port));
+    fact(cat("published port ", describe_port(port)), port.host_address ? "at one" : "at all");
   }
   for (const std::string& network : actual.networks) {
-    if (networks.contains(network)) facts.push_back(cat("network ", network));
+    if (networks.contains(network)) fact(cat("network ", network), {});
   }
   for (const ActualVolume& volume : actual.volumes) {
-    if (volumes.contains(volume.name)) facts.push_back(cat("volume ", volume.name));
+    if (volumes.contains(volume.name)) fact(cat("volume ", volume.name), {});
   }
   for (const ActualContainer& container : actual.containers) {
     // Not the health: it changes by itself, and no step is decided by it.
-    facts.push_back(cat("container ", container.name, " ", static_cast<int>(container.status), " ",
-                        container.process.pid, " ", container.process.start_time, " ",
-                        container.fingerprint));
+    fact(cat("container ", container.name),
+         cat(static_cast<int>(container.status), " ", container.process.pid, " ",
+             container.process.start_time, " ", container.fingerprint));
   }
-  std::sort(facts.begin(), facts.end());
-  return base::short_hash(cat(actual.project, "\n", base::join(facts, "\n")), 16);
-}
-
-// ---- for people
-// -----------------------------------------------------------------------------------
-
-namespace {
-
-// In code points, so that columns stay aligned; names are ASCII, values may not be.
-std::size_t width_of(const std::string& text) {
-  std::size_t out = 0;
-  for (const char c : text) out += (static_cast<unsigned char>(c) & 0xc0U) != 0x80U ? 1 : 0;
   return out;
 }
 
-std::string padded(const std::string& text, std::size_t width) {
-  const std::size_t have = width_of(text);
-  return have >= width ? text : text + std::string(width - have, ' ');
-}
-
-// One line, at most 40 characters, quoted; control characters never reach the terminal.
-std::string quoted(const std::string& value) {
-  constexpr std::size_t limit = 40;
-  std::string out = "\"";
-  std::size_t count = 0;
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool starts_character = (byte & 0xc0U) != 0x80U;
-    if (starts_character && count == limit) {
-      out.append("…");
-      break;
-    }
-    if (starts_character) ++count;
-    if (c == '\n') {
-      out.append("\\n");
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out.push_back('?');
-    } else {
-      out.push_back(c);
-    }
+std::string basis_of(const ActualState& actual, const Plan& plan) {
+  std::string facts = actual.project + "\n";
+  for (const auto& [what, state] : basis_facts(actual, plan)) {
+    facts.append(what).append(" ").append(state).append("\n");
   }
-  out.push_back('"');
-  return out;
-}
-
-bool is_secret(const Reason& reason) {
-  const std::string prefix = "environment.";
-  return base::starts_with(reason.field, prefix) &&
-         looks_secret(reason.field.substr(prefix.size()));
-}
-
-std::string reason_text(const Reason& reason) {
-  if (reason.field.empty() || (reason.before.empty() && reason.after.empty())) return reason.text;
-  if (is_secret(reason)) return cat(reason.text, " (value not shown)");
-  if (reason.before.empty()) return cat(reason.text, ": ", quoted(reason.after));
-  if (reason.after.empty()) return cat(reason.text, ": was ", quoted(reason.before));
-  return cat(reason.text, ": ", quoted(reason.before), " → ", quoted(reason.after));
-}
-
-struct Look {
-  char sign;
-  const char* colour;
-};
-
-Look look_of(Action action) {
-  switch (action) {
-    case Action::Create:
-    case Action::Prepare:
-    case Action::Start:
-      return {'+', "\033[32m"};
-    case Action::Update:
-    case Action::Replace:
-    case Action::Restart:
-    case Action::Signal:
-    case Action::Pause:
-    case Action::Unpause:
-      return {'~', "\033[33m"};
-    case Action::Stop:
-    case Action::Remove:
-      return {'-', "\033[31m"};
-  }
-  return {' ', ""};
-}
-
-}  // namespace
-
-std::string describe(const Step& step) {
-  return cat(codec::name_of(step.kind), " ", step.target, " ", codec::name_of(step.action));
+  return base::short_hash(facts, 16);
 }
 
 bool makes_run(Action action) {
@@ -203,48 +124,6 @@ bool makes_run(Action action) {
       break;
   }
   return false;
-}
-
-std::string to_text(const Plan& plan, TextOptions options) {
-  std::string out;
-  std::size_t target_width = 0;
-  for (const Step& step : plan.steps) target_width = std::max(target_width, width_of(step.target));
-  const bool ours = std::any_of(plan.steps.begin(), plan.steps.end(),
-                                [](const Step& step) { return step.kind == Kind::Supervisor; });
-  const std::size_t kind_width = ours ? 10 : 9;  // "supervisor", "container"
-  constexpr std::size_t action_width = 7;        // "replace"
-  const std::string indent(2 + kind_width + 2 + target_width + 2 + action_width + 2, ' ');
-  for (const Step& step : plan.steps) {
-    const Look look = look_of(step.action);
-    if (options.colour) out.append(look.colour);
-    out.append(cat(look.sign, " ", padded(codec::name_of(step.kind), kind_width), "  ",
-                   padded(step.target, target_width), "  ",
-                   padded(codec::name_of(step.action), action_width)));
-    if (options.colour) out.append("\033[0m");
-    for (std::size_t i = 0; i < step.reasons.size(); ++i) {
-      out.append(i == 0 ? "  " : cat("\n", indent)).append(reason_text(step.reasons[i]));
-    }
-    out.push_back('\n');
-  }
-  if (!plan.orphans.empty()) {
-    out.append(cat("Left alone, in no service of the file (--remove-orphans removes them): ",
-                   base::join(plan.orphans, ", "), "\n"));
-  }
-  for (const std::string& note : plan.notes) out.append(cat("Note: ", note, "\n"));
-  if (plan.steps.empty()) {
-    out.append(plan.forget ? cat("Nothing to do: ", plan.project, " is not up.\n")
-                           : cat("Nothing to do: ", plan.project, " is up to date.\n"));
-    return out;
-  }
-  std::vector<std::string> parts;
-  for (const auto& entry : codec::Names<Action>::list) {
-    const auto count = std::count_if(plan.steps.begin(), plan.steps.end(),
-                                     [&](const Step& step) { return step.action == entry.value; });
-    if (count != 0) parts.push_back(cat(count, " to ", entry.name));
-  }
-  if (plan.unchanged != 0) parts.push_back(cat(plan.unchanged, " unchanged"));
-  out.append(cat("Plan: ", base::join(parts, ", "), ".\n"));
-  return out;
 }
 
 }  // namespace planner

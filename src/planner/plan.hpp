@@ -63,6 +63,27 @@ struct Step {
   std::vector<std::string> renews;
 };
 
+// What becomes of a container by a plan as a whole: the dearest of what its steps cost it.
+enum class Fate : std::uint8_t {
+  Created,
+  Replaced,
+  Restarted,
+  Started,
+  Stopped,
+  Removed,
+  Signalled,
+  Paused,
+  Unpaused,
+  Reconnected,  // interfaces come, go or change under the running process
+  InPlace,      // changed while it runs on
+  Untouched
+};
+struct Outcome {
+  std::string container, service;
+  Fate fate = Fate::Untouched;
+  std::vector<std::string> fields;  // of the stack file, that changed: "environment.MODE", "ports"
+};
+
 struct Plan {
   std::string project;
   // What the steps create, by name. For a removal: what was recorded of it.
@@ -78,8 +99,9 @@ struct Plan {
   // The complete list the Ports step publishes (sorted); empty with a Ports step: none any more.
   std::vector<netfab::PublishedPort> ports;
   std::vector<std::string>
-      orphans;             // containers of no service of the file that stay: worth a warning
-  unsigned unchanged = 0;  // objects looked at that need no step
+      orphans;                    // containers of no service of the file that stay: worth a warning
+  unsigned unchanged = 0;         // objects looked at that need no step
+  std::vector<Outcome> outcomes;  // of every container that is there or comes, sorted by name
   std::vector<std::string> notes;  // what was seen and no step mends: for people
 
   [[nodiscard]] bool empty() const { return steps.empty(); }
@@ -94,8 +116,8 @@ struct Plan {
 void to_json(nlohmann::json& out, const Plan& value);
 void from_json(const nlohmann::json& in, Plan& value);
 
-// For people: one line a step, reasons below, a summary at the end ("Plan: 3 to create, 1 to
-// replace").
+// For people: one line a step, reasons below, then what becomes of each container, and a summary
+// ("Plan: 1 to replace, 1 changed in place, 7 untouched; volumes: 1 to create.").
 struct TextOptions {
   bool colour = false;
 };
@@ -103,7 +125,9 @@ std::string to_text(const Plan& plan, TextOptions options = {});
 // "container shop-web-1 replace"
 std::string describe(const Step& step);
 
-// The kernel state a plan rests on, as a short hash.
+// The kernel state a plan rests on: what ("container shop-web-1") → a hash of how it is.
+std::map<std::string, std::string> basis_facts(const ActualState& actual, const Plan& plan);
+// The same as one short hash.
 std::string basis_of(const ActualState& actual, const Plan& plan);
 
 struct DiffOptions {

@@ -68,7 +68,9 @@ class Plan(harness.Case):
         self.assertIn("MODE", json.dumps(steps[0]["reasons"]))
         text = self.stack("plan").out
         self.assertIn("MODE", text)
-        self.assertNotIn("plan-web-1", text)
+        self.assertNotIn("plan-web-1", text.partition("Containers:")[0])
+        self.assertRegex(text, r"\n  replaced +plan-worker-1\n  untouched +plan-quiet-1, plan-web-1\n"
+                               r"Plan: 1 to replace, 2 untouched\.\n")
         self.assertNotIn("OTHER", text)
         self.assertEqual(self.stack("plan", "--detailed-exitcode", check=False).code, 2)
         self.stack("up", "-d")

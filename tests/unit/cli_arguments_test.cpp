@@ -55,6 +55,7 @@ std::string shown(const Arguments& a) {
   flag("include-deps", a.image.dependencies);
   if (a.stop_timeout) out += base::cat(" stop=", *a.stop_timeout);
   flag("detailed", a.plan.detailed_exitcode);
+  if (!a.plan.out.empty()) out += " out=" + a.plan.out;
   flag("all", a.list.all);
   flag("quiet", a.list.quiet || a.config.quiet);
   flag("services", a.list.services || a.config.services);
@@ -119,6 +120,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"up down exec", "up names=down,exec"},
         Case{"down -v -t 5 --remove-orphans web", "down orphans volumes stop=5 names=web"},
         Case{"plan --detailed-exitcode --format json", "plan detailed format=json"},
+        Case{"plan -o plan.json web", "plan out=plan.json names=web"},
+        Case{"plan --out -", "plan out=-"},
+        Case{"apply -t 3 plan.json", "apply stop=3 names=plan.json"},
+        Case{"apply - --wait --wait-timeout 9", "apply detach wait wait-timeout=9 names=-"},
         Case{"ps -aq --services web", "ps all quiet services names=web"},
         // -f means --follow to logs, and a file before it.
         Case{"-f a.yaml logs -f --tail 5 -t web",
@@ -199,6 +204,7 @@ TEST(Arguments, HelpOfEveryCommandHasAnExample) {
                            "up",
                            "down",
                            "plan",
+                           "apply",
                            "ps",
                            "logs",
                            "exec",

@@ -34,6 +34,14 @@ std::set<std::string> listed(const std::vector<FieldRule>& rules) {
 TEST(Fields, EveryFieldThatIsWrittenIsInTheTable) {
   std::set<std::string> container = written<planner::Container>();
   container.insert({"endpoints.aliases", "endpoints.link"});
+  // Parts have a row where the file calls them something else, or shows their values in a unit.
+  const auto parts = [&container](const char* field, const std::set<std::string>& names) {
+    for (const std::string& name : names) container.insert(base::cat(field, ".", name));
+  };
+  parts("limits", written<spec::Limits>());
+  parts("restart", written<spec::RestartPolicy>());
+  parts("healthcheck", {"disabled", "interval", "timeout", "start_period", "start_interval"});
+  parts("endpoints.link", {"mac", "inner_device"});
   EXPECT_EQ(listed(container_fields()), container);
 
   std::set<std::string> network = written<planner::Network>();
@@ -52,11 +60,12 @@ TEST(Fields, AnUnknownOneReplaces) {
 }
 
 std::string table(const char* title, const std::vector<FieldRule>& rules) {
-  std::string out =
-      base::cat("## ", title, "\n\n| field | a change | how |\n| --- | --- | --- |\n");
+  std::string out = base::cat("## ", title,
+                              "\n\n| in the file | a change | how | in a record |\n"
+                              "| --- | --- | --- | --- |\n");
   for (const FieldRule& rule : rules) {
-    out +=
-        base::cat("| `", rule.field, "` | ", name_of_effect(rule.effect), " | ", rule.how, " |\n");
+    out += base::cat("| `", rule.key, "` | ", name_of_effect(rule.effect), " | ", rule.how, " | `",
+                     rule.field, "` |\n");
   }
   return out;
 }
@@ -90,6 +99,66 @@ TEST(Changes, ValuesOfSecretsAreLeftOut) {
   EXPECT_EQ(
       all,
       "environment.API_TOKEN changed (value not shown)||\nenvironment.PLAIN changed|one|two\n");
+}
+
+struct NameCase {
+  void (*change)(planner::Container&);
+  const char* expected;  // text: before → after
+};
+
+// Nothing of our own words for a field, nor of its units, reaches a person.
+TEST(Changes, AreCalledWhatTheFileCallsThem) {
+  using namespace std::chrono_literals;
+  planner::Container before;
+  before.argv = {"/bin/app"};
+  before.image_id = "sha256:app";
+  const std::vector<NameCase> cases = {
+      {[](auto& c) {
+         c.argv = {"/bin/app", "-v"};
+       },
+       R"(command/entrypoint changed: ["/bin/app"] → ["/bin/app","-v"])"},
+      {[](auto& c) { c.limits.memory = 256U << 20U; }, "mem_limit added:  → 256m"},
+      {[](auto& c) { c.limits.memory_swap = -1; }, "memswap_limit added:  → -1"},
+      {[](auto& c) { c.limits.pids = 10; }, "pids_limit added:  → 10"},
+      {[](auto& c) { c.shm_size = 1000; }, "shm_size changed: 64m → 1000b"},
+      {[](auto& c) { c.stop_grace_period = 5s; }, "stop_grace_period changed: 10s → 5s"},
+      {[](auto& c) { c.stop_signal = 2; }, "stop_signal changed: SIGTERM → SIGINT"},
+      {[](auto& c) { c.restart.mode = spec::RestartMode::Always; }, "restart added:  → always"},
+      {[](auto& c) { c.restart.delay = 2s; }, "deploy.restart_policy.delay added:  → 2s"},
+      {[](auto& c) { c.read_only = true; }, "read_only changed: false → true"},
+      {[](auto& c) { c.no_new_privileges = false; },
+       "security_opt (no-new-privileges) changed: true → false"},
+      {[](auto& c) { c.sysctls["net.core.somaxconn"] = "1"; },
+       "sysctls.net.core.somaxconn added:  → 1"},
+  };
+  for (const NameCase& test : cases) {
+    planner::Container after = before;
+    test.change(after);
+    const auto changes = changes_between(fingerprint(before), fingerprint(after));
+    ASSERT_EQ(changes.size(), 1U) << test.expected;
+    const Reason& reason = changes[0].reason;
+    EXPECT_EQ(base::cat(reason.text, ": ", reason.before, " → ", reason.after), test.expected);
+  }
+}
+
+TEST(Changes, KnowNetworksAndServicesByTheirNamesInTheFile) {
+  StackBuilder build;
+  build.network("back");
+  build.attach("web", "default");
+  build.attach("web", "back");
+  build.service("db").replicas = 2;
+  const ActualState actual = running(build.desire());
+  build.service("web").networks[1].mac_address = "02:00:00:00:00:01";
+  build.service("web").networks[0].aliases = {"www"};
+  build.depends("web", "db");
+  std::string all;
+  const Plan plan = diff(build.desire(), actual);
+  for (const Reason& reason : plan.step("container/shop-web-1")->reasons) {
+    all += base::cat(reason.field, "\n");
+  }
+  EXPECT_EQ(all,
+            "depends_on.db\nnetworks.back.mac_address\n"
+            "networks.default.aliases\n");
 }
 
 struct EffectCase {
