@@ -16,6 +16,7 @@
 #include "netfab/inside.hpp"
 #include "netfab/links.hpp"
 #include "netfab/ports.hpp"
+#include "netfab/reservations.hpp"
 
 namespace executor {
 
@@ -195,6 +196,12 @@ std::optional<planner::SupervisorLook> look_at_supervisor(const base::ProjectPat
 void look_closer(planner::ActualState& actual, const planner::DesiredState& wished,
                  const base::ProjectPaths& paths) {
   actual.supervisor = look_at_supervisor(paths);
+  // Without a supervisor nobody holds anything, which is told as that.
+  if (actual.supervisor_alive) {
+    for (const netfab::Reservation& each : netfab::unreserved(actual.fabric.ports)) {
+      actual.unheld.push_back(each.str());
+    }
+  }
   const std::vector<Subject> subjects = begin_looks(actual, wished);
   // The two take about as long, and write different parts of a look.
   auto insides = std::async(std::launch::async, [&] { look_inside(subjects, actual, paths); });

@@ -47,29 +47,12 @@ Differ::Round Differ::round_of(const Container& step) const {
     if (is_left(replica.name)) continue;
     const Decision decision = decide(replica, found, changes_of(replica, found));
     if (!decision.act) continue;
-    switch (decision.action) {
-      case Action::Replace:
-        out.starts = true;
-        out.made_anew = std::max(out.made_anew.value_or(found->created_at), found->created_at);
-        break;
-      case Action::Start:
-        out.starts = true;
-        if (unborn)
-          out.made_anew = std::max(out.made_anew.value_or(found->created_at), found->created_at);
-        break;
-      case Action::Create:
-        out.starts = true;
-        break;
-      case Action::Prepare:
-      case Action::Update:
-      case Action::Restart:
-      case Action::Signal:
-      case Action::Pause:
-      case Action::Unpause:
-      case Action::Stop:
-      case Action::Remove:
-        break;
+    const bool first_start = decision.action == Action::Start && unborn;
+    if (decision.action == Action::Replace || first_start) {
+      out.made_anew = std::max(out.made_anew.value_or(found->created_at), found->created_at);
     }
+    out.starts = out.starts || decision.action == Action::Create ||
+                 decision.action == Action::Start || decision.action == Action::Replace;
   }
   return out;
 }
