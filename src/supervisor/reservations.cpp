@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kKey = "port:";
 // Milliseconds, of one change: the keeper lets go of what it is told to drop a moment later.
-constexpr int kPatience = 50;
+constexpr int kDropMs = 50;
 
 std::string key_of(const netfab::Reservation& reservation) {
   return base::cat(kKey, reservation.str());
@@ -50,7 +50,7 @@ std::vector<std::pair<netfab::Reservation, int>> Reservations::set(
   std::erase_if(sockets_, [&](const auto& item) {
     const bool gone = !std::binary_search(wanted.begin(), wanted.end(), item.first);
     if (gone) keeper_.drop(key_of(item.first));
-    if (gone) patience = kPatience;
+    if (gone) patience = kDropMs;
     return gone;
   });
   const std::size_t most = most_sockets();
