@@ -16,6 +16,7 @@
 #include "netfab/inside.hpp"
 #include "netfab/links.hpp"
 #include "netfab/ports.hpp"
+#include "netfab/reservations.hpp"
 
 namespace executor {
 
@@ -199,6 +200,12 @@ void look_closer(planner::ActualState& actual, const planner::DesiredState& wish
   // lives starts the next supervisor itself.)
   const auto& pair = actual.supervisor;
   if (pair && !pair->process.valid() && pair->keeper_gone) actual.supervisor_alive = false;
+  // Without a supervisor nobody holds anything, which is told as that.
+  if (actual.supervisor_alive) {
+    for (const netfab::Reservation& each : netfab::unreserved(actual.fabric.ports)) {
+      actual.unheld.push_back(each.str());
+    }
+  }
   const std::vector<Subject> subjects = begin_looks(actual, wished);
   // The two take about as long, and write different parts of a look.
   auto insides = std::async(std::launch::async, [&] { look_inside(subjects, actual, paths); });

@@ -122,8 +122,11 @@ std::vector<std::pair<std::size_t, std::string>> port_holders(
     const std::map<std::uint32_t, Holder> holders = find_holders(inodes);
     for (const auto& [index, listener] : conflicts) {
       const auto at = holders.find(listener.inode);
-      // A relay of ours serves a published port; whose it is, the tables say.
-      if (at != holders.end() && at->second.ours && listener.v6_only) continue;
+      // A relay or a reservation of ours; whose the port is, the tables say.
+      if (at != holders.end() && at->second.ours &&
+          (listener.v6_only || listener.protocol == Protocol::Udp)) {
+        continue;
+      }
       out.emplace(index, describe(holders, listener));
     }
   }

@@ -101,8 +101,8 @@ struct ActualState {
   std::optional<std::vector<netfab::TableFact>> tables;  // nft tables of ours
   std::vector<std::string> down;                         // devices of `fabric` that are down
   std::map<std::string, std::vector<netfab::Difference>> network_sysctls;  // by full name
-  std::string ports_table;            // the nft table of this stack's published ports
-  std::vector<std::string> unserved;  // addresses of published ports at which no relay listens
+  std::string ports_table;          // the nft table of this stack's published ports
+  std::vector<std::string> unheld;  // published ports that any process could take
   std::optional<SupervisorLook> supervisor;
 
   [[nodiscard]] const ActualContainer* container(const std::string& name) const;

@@ -25,7 +25,7 @@ std::string how_it_ended(const ActualContainer& found) {
   return cat("has failed (exit code ", found.exit.code, ")");
 }
 
-std::vector<Reason> plain(std::string text) {
+std::vector<Reason> because(std::string text) {
   return {{std::move(text), {}, {}, {}}};
 }
 
@@ -47,29 +47,12 @@ Differ::Round Differ::round_of(const Container& step) const {
     if (is_left(replica.name)) continue;
     const Decision decision = decide(replica, found, changes_of(replica, found));
     if (!decision.act) continue;
-    switch (decision.action) {
-      case Action::Replace:
-        out.starts = true;
-        out.made_anew = std::max(out.made_anew.value_or(found->created_at), found->created_at);
-        break;
-      case Action::Start:
-        out.starts = true;
-        if (unborn)
-          out.made_anew = std::max(out.made_anew.value_or(found->created_at), found->created_at);
-        break;
-      case Action::Create:
-        out.starts = true;
-        break;
-      case Action::Prepare:
-      case Action::Update:
-      case Action::Restart:
-      case Action::Signal:
-      case Action::Pause:
-      case Action::Unpause:
-      case Action::Stop:
-      case Action::Remove:
-        break;
+    const bool first_start = decision.action == Action::Start && unborn;
+    if (decision.action == Action::Replace || first_start) {
+      out.made_anew = std::max(out.made_anew.value_or(found->created_at), found->created_at);
     }
+    out.starts = out.starts || decision.action == Action::Create ||
+                 decision.action == Action::Start || decision.action == Action::Replace;
   }
   return out;
 }
@@ -82,7 +65,7 @@ std::vector<Reason> Differ::reasons_to_run(const Container& step) const {
   const auto at = found_.find(step.name);
   if (at == found_.end()) {
     if (!anew) return {};
-    return plain(cat("service ", step.service, " waits for it"));
+    return because(cat("service ", step.service, " waits for it"));
   }
   const ActualContainer& found = *at->second;
   std::vector<Reason> out;
@@ -92,18 +75,18 @@ std::vector<Reason> Differ::reasons_to_run(const Container& step) const {
   if (!out.empty()) return out;
   // It is at work, for an earlier plan that was cut short: waited for, and not begun again.
   if (is_active(found.status)) return {};
-  if (!has_succeeded(found)) return plain(how_it_ended(found));
+  if (!has_succeeded(found)) return because(how_it_ended(found));
   for (const DependencySpec& dependency : step.depends_on) {
     const Container* before = plan_.desired.container(dependency.container);
     if (!anew || before == nullptr || before->step == 0 || before->service != step.service)
       continue;
     if (planned_.count(step_id(Kind::Container, before->name)) != 0) {
-      return plain(cat("step ", before->step, " runs again"));
+      return because(cat("step ", before->step, " runs again"));
     }
   }
   // One that ran after the container that is replaced had been made has run for its successor.
   if (round.made_anew && found.created_at <= *round.made_anew) {
-    return plain(cat("service ", step.service, " is made anew"));
+    return because(cat("service ", step.service, " is made anew"));
   }
   return {};
 }

@@ -174,8 +174,8 @@ std::vector<Reason> port_drift(std::vector<Reason> differences, const std::strin
       out.push_back(plain(cat("published port ", port, " is missing in nft table ", table)));
     }
   }
-  for (const std::string& address : actual.unserved) {
-    out.push_back(plain(cat("nobody listens at ", address, ", which leads to a published port")));
+  for (const std::string& port : actual.unheld) {
+    out.push_back(plain(cat("published port ", port, " is not held: any process could take it")));
   }
   return out;
 }

@@ -83,7 +83,7 @@ spec::Service step_service(const spec::Stack& stack, const spec::Service& servic
   return out;
 }
 
-void wait_for(spec::Service& service, const StepKey& step) {
+void await_step(spec::Service& service, const StepKey& step) {
   spec::Dependency out;
   out.service = write_key(step);
   out.condition = spec::Condition::CompletedSuccessfully;
@@ -136,13 +136,13 @@ void add_steps(spec::Stack& stack) {
         spec::Service step = step_service(stack, service, hook, key);
         for (const StepKey& each : before) {
           const bool others = key.replica != 0 && each.replica != 0 && key.replica != each.replica;
-          if (!others) wait_for(step, each);
+          if (!others) await_step(step, each);
         }
         added.emplace(step.name, std::move(step));
       }
       before = std::move(keys);
     }
-    for (const StepKey& each : before) wait_for(service, each);
+    for (const StepKey& each : before) await_step(service, each);
   }
   stack.services.merge(added);
 }

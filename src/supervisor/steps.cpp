@@ -245,6 +245,10 @@ void Supervisor::publish(const std::vector<netfab::PublishedPort>& ports) {
     base::log::warn(base::cat("[", listen.address.str(), "]:", listen.port,
                               " is not served: ", base::errno_text(error)));
   }
+  for (const auto& [reservation, error] : reservations_.set(ports)) {
+    base::log::warn(base::cat(reservation.str(),
+                              " is published, and cannot be held: ", base::errno_text(error)));
+  }
 }
 
 void Supervisor::step_container(const planner::Step& step, Done done) {

@@ -117,6 +117,7 @@ void Supervisor::adopt_all(KeeperLink::Inventory inventory) {
     as_written->from_before = false;
     container.adopt(std::move(*as_written), std::move(inventory.held[name]), exits);
   }
+  reservations_.adopt(inventory);
   published_ = netfab::observe_ports(paths_.ports_table);
   publish(published_);
   names_.invalidate();
@@ -155,6 +156,7 @@ void Supervisor::new_keeper() {
     if (auto fds = dns_->sockets(name); !fds.empty())
       held.emplace_back(dns_key(name), std::move(fds));
   }
+  for (auto& each : reservations_.held()) held.push_back(std::move(each));
   CRASH_POINT("new-keeper/before");
   start_keeper({paths_, {}, std::move(held)});
   CRASH_POINT("new-keeper/after");

@@ -23,6 +23,7 @@
 #include "supervisor/loop.hpp"
 #include "supervisor/names.hpp"
 #include "supervisor/relay.hpp"
+#include "supervisor/reservations.hpp"
 
 namespace supervisor {
 
@@ -112,6 +113,7 @@ class Supervisor final : public executor::Actuator {
   LogMover logs_;
   ChildWork work_;
   Relay relay_;
+  Reservations reservations_{keeper_};
   EventJournal events_;
   Host host_;
   std::map<std::string, std::unique_ptr<Container>> containers_;

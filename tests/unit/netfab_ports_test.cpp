@@ -4,6 +4,7 @@
 
 #include "netfab/link_messages.hpp"
 #include "netfab/port_table.hpp"
+#include "netfab/reservations.hpp"
 
 using namespace netfab;
 
@@ -80,6 +81,27 @@ TEST(NetfabMessages, AddressesCarryWhatTheKernelNeeds) {
   const Message v6 = add_address(7, {ip("fd00::5"), 64});
   EXPECT_EQ(header_of<ifaddrmsg>(*v6.raw()).ifa_flags, IFA_F_NODAD);
   EXPECT_EQ(header_of<ifaddrmsg>(*v6.raw()).ifa_scope, RT_SCOPE_UNIVERSE);
+}
+
+TEST(NetfabReservations, OnePerAddressAndPort) {
+  PublishedPort every, same, one, six, udp;
+  every.host_port = same.host_port = one.host_port = six.host_port = udp.host_port = 8080;
+  for (PublishedPort* port : {&every, &same, &one, &udp}) port->target = ip("10.0.0.2");
+  same.host_address = ip("0.0.0.0");
+  one.host_address = ip("10.1.2.3");
+  six.target = ip("fd00::2");
+  udp.protocol = Protocol::Udp;
+  std::vector<std::string> texts;
+  for (const Reservation& each : reservations_of({every, same, one, six, udp})) {
+    texts.push_back(each.str());
+    EXPECT_EQ(parse_reservation(each.str()), each);
+  }
+  EXPECT_EQ(texts, (std::vector<std::string>{"0.0.0.0:8080/tcp", "10.1.2.3:8080/tcp",
+                                             "0.0.0.0:8080/udp"}));
+  for (const char* bad : {"", "dns:web", "1.2.3.4:80", "1.2.3.4/tcp:80", "1.2.3.4:70000/tcp",
+                          "::1:80/tcp", "1.2.3.4:080/tcp", "1.2.3.4:80/sctp"}) {
+    EXPECT_FALSE(parse_reservation(bad)) << bad;
+  }
 }
 
 TEST(NetfabMessages, MacIsChecked) {

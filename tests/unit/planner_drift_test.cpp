@@ -140,6 +140,10 @@ TEST(Drift, EachFactIsNamed) {
          a.fabric.ports.clear();
        },
        base::cat("ports/", desired.project, " create: nft table stack-ports-x has gone")},
+      {[](ActualState& a) { a.unheld = {"0.0.0.0:8080/tcp"}; },
+       base::cat(
+           "ports/", desired.project,
+           " update: published port 0.0.0.0:8080/tcp is not held: any process could take it")},
       {[](ActualState& a) { a.supervisor_alive = false; },
        base::cat("supervisor/", desired.project,
                  " start: no supervisor is there: nobody watches over the stack")},
