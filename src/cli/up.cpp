@@ -34,6 +34,12 @@ planner::DiffOptions diff_options(const Arguments& args) {
   return out;
 }
 
+// Those that the command brings up; empty: all.
+std::vector<std::string> services_meant(const spec::Loaded& loaded, const Arguments& args) {
+  return args.up.no_deps || args.names.empty() ? planner::with_steps(loaded.stack, args.names)
+                                               : with_dependencies(loaded.stack, args.names);
+}
+
 void apply_scale(spec::Stack& stack, const std::map<std::string, unsigned>& scale) {
   std::vector<std::string> names;
   for (const auto& entry : scale) names.push_back(entry.first);
@@ -47,12 +53,6 @@ void apply_scale(spec::Stack& stack, const std::map<std::string, unsigned>& scal
     }
     service.replicas = entry.second;
   }
-}
-
-// Those that the command brings up; empty: all.
-std::vector<std::string> services_meant(const spec::Loaded& loaded, const Arguments& args) {
-  return args.up.no_deps || args.names.empty() ? planner::with_steps(loaded.stack, args.names)
-                                               : with_dependencies(loaded.stack, args.names);
 }
 
 spec::Loaded load_for(const Context& context, const Arguments& args) {
