@@ -116,7 +116,7 @@ int status_of(const base::ProjectPaths& paths, const std::string& service) {
   const planner::ActualState actual = observe_told(paths);
   const planner::ActualContainer* first = nullptr;
   for (const planner::ActualContainer& each : actual.containers) {
-    if (each.service != service || each.oneoff || !each.exit.known ||
+    if (each.service != service || each.oneoff || each.step != 0 || !each.exit.known ||
         each.status != planner::ContainerStatus::Exited) {
       continue;
     }

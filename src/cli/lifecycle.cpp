@@ -111,7 +111,8 @@ int start(const Context& context, const Arguments& args) {
     wait = [&](Progress& progress, Signals& interrupts) {
       std::vector<std::string> names;
       for (const planner::Container& each : wanted.containers) {
-        if (is_selected(args.names, each.service) && !each.oneoff) names.push_back(each.name);
+        const bool replica = !each.oneoff && each.step == 0;
+        if (is_selected(args.names, each.service) && replica) names.push_back(each.name);
       }
       return wait_healthy({paths, wanted, names, args.up.wait_timeout, progress, interrupts});
     };
