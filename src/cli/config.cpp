@@ -9,6 +9,7 @@
 #include "base/json.hpp"
 #include "cli/commands.hpp"
 #include "cli/errors.hpp"
+#include "cli/output_file.hpp"
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
 #include "spec/explain.hpp"
@@ -238,7 +239,7 @@ int config(const Context& context, const Arguments& args) {
   if (args.config.output.empty()) {
     write_text(STDOUT_FILENO, out);
   } else {
-    base::write_atomic(base::absolute_path(context.cwd, args.config.output), out, {0644, false});
+    write_output(context, args.config.output, out, {0644, false});
   }
   return kDone;
 }

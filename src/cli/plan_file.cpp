@@ -1,6 +1,5 @@
 #include "cli/plan_file.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.hpp"
@@ -8,6 +7,7 @@
 #include "base/process.hpp"
 #include "base/sys.hpp"
 #include "base/text.hpp"
+#include "cli/output_file.hpp"
 #include "cli/terminal.hpp"
 #include "executor/world.hpp"
 
@@ -34,13 +34,7 @@ void save_plan(const Context& context, const Planned& planned,
     write_text(STDOUT_FILENO, text);
     return;
   }
-  const std::string target = base::absolute_path(context.cwd, path);
-  struct stat there {};
-  // A file is replaced by a rename, which would make a plain file of /dev/null, too.
-  if (::lstat(target.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
-    throw base::Error(base::cat(path, " is there and is no plain file"), "name another one");
-  }
-  base::write_atomic(target, text, {.mode = 0600, .durable = true});
+  write_output(context, path, text, {.mode = 0600, .durable = true});
 }
 
 planner::PlanFile load_plan(const Context& context, const std::string& path) {
