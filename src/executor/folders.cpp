@@ -13,16 +13,12 @@
 
 namespace executor {
 
-namespace {
-
 std::string volume_dir(const std::string& name, const base::Roots& roots) {
   if (name.empty() || name.find('/') != std::string::npos || name.front() == '.') {
     throw base::Error(base::cat("\"", name, "\" is not a volume's name"));
   }
   return base::cat(roots.volumes(), "/", name);
 }
-
-}  // namespace
 
 void make_container_dirs(const planner::Container& container, const base::ProjectPaths& paths) {
   const std::string data = paths.container_data(container.name);

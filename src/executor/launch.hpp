@@ -61,6 +61,8 @@ void write_etc(const planner::Container& container, const base::ProjectPaths& pa
 void make_container_dirs(const planner::Container& container, const base::ProjectPaths& paths);
 // Everything a removed container leaves: upper directory, records, logs. The cgroup must be gone.
 void remove_container_dirs(const std::string& name, const base::ProjectPaths& paths);
+// Its folder DATA/volumes/NAME; throws base::Error for what is no volume's name.
+std::string volume_dir(const std::string& name, const base::Roots& roots);
 // Creates the volume's folder DATA/volumes/NAME/_data when absent.
 void ensure_volume(const planner::Volume& volume, const base::Roots& roots);
 void remove_volume(const std::string& name, const base::Roots& roots);

@@ -153,7 +153,7 @@ void Supervisor::step_volume(const planner::Step& step, const Done& done) {
 void Supervisor::renew_volumes(const std::vector<planner::Volume>& volumes) {
   for (const planner::Volume& volume : volumes) {
     CRASH_POINT("volume/renew");
-    throw_away(paths_, base::cat(paths_.roots.volumes(), "/", volume.name), volume.name);
+    throw_away(paths_, executor::volume_dir(volume.name, paths_.roots), volume.name);
     executor::ensure_volume(volume, paths_.roots);
   }
 }
@@ -326,7 +326,8 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
       if (desired == nullptr) throw base::Error(base::cat(name, " is not in the plan"));
       std::vector<planner::Volume> renewed;
       for (const std::string& each : step.renews) {
-        if (const auto* volume = current_->plan.desired.volume(each)) renewed.push_back(*volume);
+        const planner::Volume* volume = current_->plan.desired.volume(each);
+        if (volume != nullptr && volume->key.empty()) renewed.push_back(*volume);
       }
       const auto make = [this, renewed, only = step.action == Action::Prepare](Container& made,
                                                                                Done when_made) {
@@ -495,7 +496,7 @@ void Supervisor::write_intent(const planner::Plan& plan) {
     // next that mounts it.
     std::erase_if(intent.volumes, [this, &plan](const planner::Volume& volume) {
       return volume.key.empty() && removes(plan, Kind::Volume, volume.name) &&
-             !base::exists(base::cat(paths_.roots.volumes(), "/", volume.name));
+             !base::exists(executor::volume_dir(volume.name, paths_.roots));
     });
   }
   // Also those that got no further than their network: nothing else knows of them.
