@@ -184,7 +184,7 @@ TEST(PreStart, AnotherDefinitionMakesTheServiceAnew) {
             (Texts{"container shop-web-pre_start-1 replace",
                    "container shop-web-pre_start-2 replace", "container shop-web-1 replace"}));
   EXPECT_EQ(reason(plan, kFirst), "service web is made anew");
-  EXPECT_EQ(reason(plan, kSecond), "argv changed");
+  EXPECT_EQ(reason(plan, kSecond), "command/entrypoint changed");
   EXPECT_EQ(reason(plan, "shop-web-1"), "pre_start changed");
 
   build.service("web").extras.pre_start.pop_back();
