@@ -56,7 +56,7 @@ supervisor::ApplyResult carry_out(const ApplyRequest& request) {
     if (!plan) {
       // Of a newer program: taken up.
       if (!client) (void)supervisor::Client::connect_renewed(request.paths);
-      return {.ok = true, .overtaken = result.stale && !result.gone};
+      return {.ok = true};
     }
     // Kept from one attempt to the next, so that the supervisor does not leave in between.
     if (!client) client = supervisor::Client::start(request.paths);

@@ -180,7 +180,6 @@ int reconcile_one(const Context& context, const base::ProjectPaths& paths, unsig
          plan = next;
          return next;
        }});
-  if (result.overtaken) plan = {};
   note(repairs, plan, progress, result);
   repairs.write(paths);
   std::string lines;

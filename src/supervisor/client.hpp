@@ -25,8 +25,6 @@ struct ApplyResult {
   bool ok = false;
   bool stale = false;  // the state changed since the plan was made: observe and plan again
   bool gone = false;   // the supervisor ended meanwhile: stale, and a new connection is needed
-  // Nothing is left to do, and none of the last plan was done by us: it was refused as stale.
-  bool overtaken = false;
   std::string error;   // why as a whole, when no single step says it
   std::string hint;
 };
