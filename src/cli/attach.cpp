@@ -11,6 +11,7 @@
 #include "cli/apply.hpp"
 #include "cli/errors.hpp"
 #include "executor/cgroup.hpp"
+#include "planner/file_objects.hpp"
 
 namespace cli {
 
@@ -135,7 +136,7 @@ int attach(const Context& context, const base::ProjectPaths& paths,
 }
 
 std::string plan_json(const planner::Plan& plan) {
-  nlohmann::json out = plan;
+  const nlohmann::json out = planner::without_contents(plan);
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

@@ -33,6 +33,8 @@ const std::vector<FieldRule>& container_fields() {
       {"hostname", Effect::Replace, "programs read it once, when they start"},
       {"domainname", Effect::Replace, "programs read it once, when they start"},
       {"mounts", Effect::Replace, "programs hold files of the old mount open"},
+      {"configs", Effect::Replace, "files of its own, made before it starts"},
+      {"secrets", Effect::Replace, "files of its own, made before it starts"},
       {"network", Effect::Replace, "another network namespace"},
       {"network_container", Effect::Replace, "another network namespace"},
       {"endpoints", Effect::Reconnect,
