@@ -94,12 +94,19 @@ VolumeSteps compile_volumes(ChildProgram& program, const LaunchRequest& request)
     const std::string source =
         is_bind ? mount.source
                 : base::cat(request.paths.roots.volumes(), "/", mount.source, "/_data");
-    const char* what =
-        arena.keep(is_bind ? base::cat("bind ", mount.source, " at ", mount.target,
-                                       place_of(request.container))
-                           : base::cat("volume ", mount.source,
-                                       mount.subpath.empty() ? std::string() : "/" + mount.subpath,
-                                       " at ", mount.target, place_of(request.container)));
+    const bool is_file = file != FileMount::None;
+    // Where ours lies says nothing to anybody.
+    const bool is_made =
+        is_file &&
+        base::starts_with(source, request.paths.container_run(request.container.name) + "/");
+    const char* what = arena.keep(
+        is_made ? base::cat(file == FileMount::Secret ? "secret" : "config", " at ", mount.target,
+                            place_of(request.container))
+        : is_bind
+            ? base::cat("bind ", mount.source, " at ", mount.target, place_of(request.container))
+            : base::cat("volume ", mount.source,
+                        mount.subpath.empty() ? std::string() : "/" + mount.subpath, " at ",
+                        mount.target, place_of(request.container)));
     const std::uint64_t propagation = is_bind
                                           ? propagation_flags(mount.propagation, request.container)
                                           : static_cast<std::uint64_t>(MS_PRIVATE);
@@ -128,7 +135,7 @@ VolumeSteps compile_volumes(ChildProgram& program, const LaunchRequest& request)
     attach.path = target;
     attach.number = (is_bind ? kTreeRecursive : 0) | (mount.read_only ? kTreeReadOnly : 0);
     // A config may be a script; nobody runs a secret.
-    if (file != FileMount::None) attach.number |= kTreeNoDev | kTreeNoSuid;
+    if (is_file) attach.number |= kTreeNoDev | kTreeNoSuid;
     if (file == FileMount::Secret) attach.number |= kTreeNoExec;
     attach.high = linked ? propagation : 0;
     attach.what = what;

@@ -202,6 +202,10 @@ class Secrets(harness.Case):
         self.write("compose.yaml", FILE.replace("./bound.txt", "./big.bin"))
         self.write("big.bin", "x" * (500 * 1024 + 1))
         self.assert_fails("up", "-d", match="is larger than 512000 bytes", env=self.env)
+        # Where the image lets nothing be made, the container does not start, and the file is named by its place inside.
+        self.write("compose.yaml", FILE.replace("/opt/bin/greet", "/usr/local/bin/greet"))
+        self.assert_fails("up", "-d", match="config at /usr/local/bin/greet .*Read-only file system", env=self.env)
+        self.stack("down", "-t", "1")
         # Who is not asked for may lack it.
         self.write("compose.yaml", FILE.replace("./bound.txt", "./missing.txt"))
         self.stack("up", "-d", "other", env=self.env)
