@@ -13,6 +13,7 @@
 #include "cli/ensure_images.hpp"
 #include "cli/errors.hpp"
 #include "executor/cgroup.hpp"
+#include "planner/file_objects.hpp"
 
 namespace cli {
 
@@ -213,7 +214,7 @@ int attach(const Foreground& what) {
 }
 
 std::string plan_json(const planner::Plan& plan) {
-  nlohmann::json out = plan;
+  nlohmann::json out = planner::without_contents(plan);
   nlohmann::json& summary = out["summary"] = nlohmann::json::object();
   for (const nlohmann::json& each : out["outcomes"]) {
     nlohmann::json& count = summary[each["fate"].get<std::string>()];

@@ -7,12 +7,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/sys.hpp"
 #include "base/text.hpp"
+#include "executor/container_files.hpp"
 
 namespace executor {
 
@@ -86,12 +85,7 @@ void enter_stopped_root(const StoppedRoot& request) {
   for (const image::HostBind& bind : request.rootfs.binds) {
     if (base::exists(bind.source)) bind_inside(root, {bind.source, bind.target, true});
   }
-  std::vector<planner::MountSpec> mounts = request.container.mounts;
-  std::stable_sort(mounts.begin(), mounts.end(), [](const auto& a, const auto& b) {
-    return std::count(a.target.begin(), a.target.end(), '/') <
-           std::count(b.target.begin(), b.target.end(), '/');
-  });
-  for (const planner::MountSpec& mount : mounts) {
+  for (const auto& [mount, file] : mounts_of(request.container, request.paths)) {
     std::string source = mount.source;
     if (mount.type == spec::MountType::Tmpfs) continue;  // empty while it does not run
     if (mount.type == spec::MountType::Volume) {

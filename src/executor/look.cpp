@@ -59,6 +59,9 @@ std::vector<std::string> lost_mounts(const planner::Container& wished, pid_t pid
   for (const planner::MountSpec& mount : wished.mounts) {
     targets.push_back(base::clean_path("/" + mount.target));
   }
+  for (const auto* files : {&wished.configs, &wished.secrets}) {
+    for (const planner::FileSpec& file : *files) targets.push_back(file.target);
+  }
   std::sort(targets.begin(), targets.end());
   targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
   for (std::string& target : targets) {

@@ -14,6 +14,7 @@
 #include "base/text.hpp"
 #include "executor/cgroup.hpp"
 #include "executor/compile.hpp"
+#include "executor/container_files.hpp"
 #include "executor/devices.hpp"
 
 namespace executor {
@@ -282,26 +283,23 @@ void add_devices(ChildProgram& program, const LaunchRequest& request,
   for (const OpenedTree& bind : binds) attach(program, bind);
 }
 
-bool covered(const planner::Container& container, const std::string& path) {
-  return std::any_of(container.mounts.begin(), container.mounts.end(), [&](const auto& mount) {
-    return lies_in(path, base::clean_path("/" + mount.target));
-  });
+bool covered(const std::vector<PlacedMount>& mounts, const std::string& path) {
+  return std::any_of(mounts.begin(), mounts.end(),
+                     [&](const auto& mount) { return lies_in(path, mount.spec.target); });
 }
 
 // hosts, hostname, resolv.conf, unless the stack file mounts one of its own.
 std::vector<OpenedTree> open_etc(ChildProgram& program, const LaunchRequest& request) {
   std::vector<OpenedTree> out;
   const std::string etc = request.paths.container_run(request.container.name) + "/etc/";
+  const std::vector<PlacedMount> mounts = mounts_of(request.container, request.paths);
   for (const char* name : {"hosts", "hostname", "resolv.conf"}) {
     const std::string target = base::cat("/etc/", name);
-    const auto same = [&](const planner::MountSpec& mount) {
-      return base::clean_path("/" + mount.target) == target;
-    };
-    const auto& mounts = request.container.mounts;
+    const auto same = [&](const PlacedMount& mount) { return mount.spec.target == target; };
     if (std::any_of(mounts.begin(), mounts.end(), same)) continue;
     OpenedTree tree = open_tree(program, etc + name, target);
     // Inside somebody's own folder nothing is replaced.
-    tree.op = covered(request.container, target) ? Op::Attach : Op::PlaceFile;
+    tree.op = covered(mounts, target) ? Op::Attach : Op::PlaceFile;
     out.push_back(tree);
   }
   return out;

@@ -1,13 +1,12 @@
 // The mounts of the stack file: binds, named volumes, tmpfs; parents before what lies inside them.
 #include <sys/mount.h>
 
-#include <algorithm>
 #include <map>
 
 #include "base/error.hpp"
-#include "base/files.hpp"
 #include "base/text.hpp"
 #include "executor/compile.hpp"
+#include "executor/container_files.hpp"
 
 namespace executor {
 
@@ -68,26 +67,15 @@ TmpfsOptions tmpfs_options(const planner::MountSpec& mount) {
   return out;
 }
 
-std::size_t depth_of(const std::string& path) {
-  return static_cast<std::size_t>(std::count(path.begin(), path.end(), '/'));
-}
-
 }  // namespace
 
 VolumeSteps compile_volumes(ChildProgram& program, const LaunchRequest& request) {
   VolumeSteps out;
   Arena& arena = program.arena;
-  std::vector<planner::MountSpec> mounts = request.container.mounts;
-  for (planner::MountSpec& mount : mounts) {
-    mount.target = base::clean_path("/" + mount.target);
+  for (const auto& [mount, file] : mounts_of(request.container, request.paths)) {
     if (mount.target == "/") {
       throw base::Error(base::cat("a volume cannot be mounted at /", place_of(request.container)));
     }
-  }
-  std::stable_sort(mounts.begin(), mounts.end(), [](const auto& a, const auto& b) {
-    return depth_of(a.target) < depth_of(b.target);
-  });
-  for (const planner::MountSpec& mount : mounts) {
     const char* target = arena.keep(mount.target);
     if (mount.type == spec::MountType::Tmpfs) {
       const TmpfsOptions options = tmpfs_options(mount);
@@ -106,12 +94,19 @@ VolumeSteps compile_volumes(ChildProgram& program, const LaunchRequest& request)
     const std::string source =
         is_bind ? mount.source
                 : base::cat(request.paths.roots.volumes(), "/", mount.source, "/_data");
-    const char* what =
-        arena.keep(is_bind ? base::cat("bind ", mount.source, " at ", mount.target,
-                                       place_of(request.container))
-                           : base::cat("volume ", mount.source,
-                                       mount.subpath.empty() ? std::string() : "/" + mount.subpath,
-                                       " at ", mount.target, place_of(request.container)));
+    const bool is_file = file != FileMount::None;
+    // Where ours lies says nothing to anybody.
+    const bool is_made =
+        is_file &&
+        base::starts_with(source, request.paths.container_run(request.container.name) + "/");
+    const char* what = arena.keep(
+        is_made ? base::cat(file == FileMount::Secret ? "secret" : "config", " at ", mount.target,
+                            place_of(request.container))
+        : is_bind
+            ? base::cat("bind ", mount.source, " at ", mount.target, place_of(request.container))
+            : base::cat("volume ", mount.source,
+                        mount.subpath.empty() ? std::string() : "/" + mount.subpath, " at ",
+                        mount.target, place_of(request.container)));
     const std::uint64_t propagation = is_bind
                                           ? propagation_flags(mount.propagation, request.container)
                                           : static_cast<std::uint64_t>(MS_PRIVATE);
@@ -139,6 +134,9 @@ VolumeSteps compile_volumes(ChildProgram& program, const LaunchRequest& request)
     attach.slot = open.slot;
     attach.path = target;
     attach.number = (is_bind ? kTreeRecursive : 0) | (mount.read_only ? kTreeReadOnly : 0);
+    // A config may be a script; nobody runs a secret.
+    if (is_file) attach.number |= kTreeNoDev | kTreeNoSuid;
+    if (file == FileMount::Secret) attach.number |= kTreeNoExec;
     attach.high = linked ? propagation : 0;
     attach.what = what;
     out.attach.push_back(attach);

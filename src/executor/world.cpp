@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "executor/cgroup.hpp"
+#include "executor/container_files.hpp"
 #include "image/rootfs.hpp"
 #include "netfab/links.hpp"
 #include "spec/diagnostic.hpp"
@@ -127,6 +128,7 @@ planner::World gather_world(const WorldRequest& request) {
   const planner::DesiredState* recorded = request.recorded;
   planner::World world;
   gather_images(request, world);
+  gather_files(request, world);
   for (const NetworkRecord& record : read_networks(paths.roots)) {
     bool ours = false;
     for (const auto& [key, network] : stack.networks) ours = ours || network.name == record.name;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/sys.hpp"
@@ -95,7 +96,7 @@ void Authenticator::use_basic(const Url& registry, const std::string& used, cons
     then("a password is wanted");
     return;
   }
-  basic_ = "Basic " + base64(known->user + ":" + known->password);
+  basic_ = "Basic " + base::base64(known->user + ":" + known->password);
   then("");
 }
 
@@ -152,7 +153,7 @@ void Authenticator::send(const TokenRequest& request) {
     if (!request.challenge.service.empty()) add_query(url, "service", request.challenge.service);
     for (const std::string& part : base::split(scope, ' ')) add_query(url, "scope", part);
     if (request.with_password) {
-      http.authorization = "Basic " + base64(known->user + ":" + known->password);
+      http.authorization = "Basic " + base::base64(known->user + ":" + known->password);
     }
   }
   http.url = url.str();

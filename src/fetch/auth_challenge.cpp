@@ -73,9 +73,6 @@ class ChallengeReader {
   std::size_t at_ = 0;
 };
 
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 }  // namespace
 
 std::vector<Challenge> parse_challenges(const std::vector<std::string>& headers) {
@@ -115,40 +112,6 @@ bool is_token_text(std::string_view text) {
     if (c <= 0x20 || c >= 0x7f) return false;
   }
   return !text.empty();
-}
-
-std::string base64(std::string_view bytes) {
-  std::string out;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    unsigned word = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      word =
-          (word << 8U) | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0U);
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      const bool pad = at + i > bytes.size();
-      out.push_back(pad ? '=' : kBase64[(word >> (18U - 6U * static_cast<unsigned>(i))) & 63U]);
-    }
-  }
-  return out;
-}
-
-bool unbase64(std::string_view text, std::string& out) {
-  out.clear();
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  unsigned word = 0;
-  unsigned bits = 0;
-  for (const char c : text) {
-    const std::size_t digit = kBase64.find(c);
-    if (digit == std::string_view::npos) return false;
-    word = ((word << 6U) | static_cast<unsigned>(digit)) & 0xffffU;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      out.push_back(static_cast<char>((word >> bits) & 255U));
-    }
-  }
-  return true;
 }
 
 }  // namespace fetch

@@ -40,7 +40,5 @@ std::string choose_scope(const std::string& wanted, const std::string& offered);
 
 // Printable, without spaces: what may stand in a header.
 bool is_token_text(std::string_view text);
-std::string base64(std::string_view bytes);
-bool unbase64(std::string_view text, std::string& out);
 
 }  // namespace fetch

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
@@ -85,7 +86,8 @@ std::optional<Credentials> from_entry(const json& entry) {
   out.identity_token = text_in(entry, "identitytoken");
   out.registry_token = text_in(entry, "registrytoken");
   std::string pair;
-  if (const std::string auth = text_in(entry, "auth"); !auth.empty() && unbase64(auth, pair)) {
+  if (const std::string auth = text_in(entry, "auth");
+      !auth.empty() && base::unbase64(auth, pair)) {
     const std::size_t colon = pair.find(':');
     if (colon != std::string::npos) {
       out.user = pair.substr(0, colon);

@@ -273,6 +273,49 @@ class Comparison {
     if (out_.size() == start) add_order("networks", Effect::InPlace);
   }
 
+  // By its key in the stack file; given twice, by where it goes as well.
+  static Keyed by_source(const json* list) {
+    Keyed out;
+    if (list == nullptr || !list->is_array()) return out;
+    for (const json& item : *list) {
+      if (!item.is_object()) continue;
+      const std::string source = item.value("source", std::string());
+      if (!out.emplace(source, item).second) {
+        out[cat(source, " at ", item.value("target", std::string()))] = item;
+      }
+    }
+    return out;
+  }
+
+  // Configs and secrets: what they hold is never shown.
+  void compare_files(const std::string& field, const json* before, const json* after,
+                     Effect effect) {
+    const Keyed old_ones = by_source(before), new_ones = by_source(after);
+    const std::size_t start = out_.size();
+    Keyed all = old_ones;
+    all.insert(new_ones.begin(), new_ones.end());
+    for (const auto& entry : all) {
+      const std::string name = cat(field, ".", entry.first);
+      const auto old_at = old_ones.find(entry.first), new_at = new_ones.find(entry.first);
+      if (old_at == old_ones.end() || new_at == new_ones.end()) {
+        out_.push_back(
+            {{cat(name, old_at == old_ones.end() ? " added" : " removed"), name, {}, {}}, effect});
+        continue;
+      }
+      for (const char* member : {"content", "file", "gid", "mode", "target", "uid"}) {
+        if (same(find(old_at->second, member), find(new_at->second, member))) continue;
+        const bool hidden = std::string_view(member) == "content";
+        out_.push_back(
+            {{cat(name, hidden ? " changed (value not shown)" : cat(".", member, " changed")),
+              name,
+              {},
+              {}},
+             effect});
+      }
+    }
+    if (out_.size() == start) out_.push_back({{cat(field, " changed"), field, {}, {}}, effect});
+  }
+
   void compare_field(const std::string& key, const json* before, const json* after) {
     const Effect effect = effect_of(key);
     if (effect == Effect::Never) return;
@@ -284,6 +327,8 @@ class Comparison {
       compare_keyed(key, by_name(before), by_name(after), effect);
     } else if (key == "mounts" || key == "devices") {
       compare_keyed(key, by_member(before, "target"), by_member(after, "target"), effect);
+    } else if (key == "configs" || key == "secrets") {
+      compare_files(key, before, after, effect);
     } else if (key == "depends_on") {
       compare_keyed(key, by_member(before, "container"), by_member(after, "container"), effect);
     } else if (key == "endpoints") {

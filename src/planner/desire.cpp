@@ -12,6 +12,7 @@
 #include "planner/anonymous.hpp"
 #include "planner/desire_ports.hpp"
 #include "planner/desired.hpp"
+#include "planner/file_objects.hpp"
 #include "planner/graph.hpp"
 #include "planner/interfaces.hpp"
 #include "planner/problems.hpp"
@@ -359,6 +360,9 @@ class Desirer {
 
   void desire_mounts(const spec::Service& service, const ImageFacts& image, Container& container) {
     std::set<std::string> targets;
+    for (const auto* files : {&container.configs, &container.secrets}) {
+      for (const FileSpec& file : *files) targets.insert(file.target);
+    }
     for (const spec::Mount& mount : service.mounts) {
       MountSpec out;
       out.type = mount.type;
@@ -406,6 +410,14 @@ class Desirer {
       out.source = add_anonymous_volume(container, out.target);
       container.mounts.push_back(std::move(out));
     }
+  }
+
+  // The same for every replica.
+  void give_files(const spec::Service& service, Container& container) {
+    auto [at, added] = files_.try_emplace(service.name);
+    if (added) at->second = desire_files(stack_, service, world_, problems_);
+    container.configs = at->second.configs;
+    container.secrets = at->second.secrets;
   }
 
   void desire_security(const spec::Service& service, Container& container) {
@@ -542,6 +554,7 @@ class Desirer {
     out.group_add = service.group_add;
     out.hostname = service.hostname.empty() ? host_name_from(out.name) : service.hostname;
     out.domainname = service.domainname;
+    give_files(service, out);
     desire_mounts(service, image, out);
     desire_network(service, out);
     publish_ports(service, networks_, world_, out, problems_);
@@ -594,7 +607,8 @@ class Desirer {
   const KernelNames& names_;
   Problems problems_;
   DesiredState out_;
-  std::map<std::string, PlacedNetwork> networks_;  // by key
+  std::map<std::string, PlacedNetwork> networks_;      // by key
+  std::map<std::string, World::RecordedFiles> files_;  // by service
   std::map<AddressKey, std::vector<IpAddress>> given_;
 };
 

@@ -50,6 +50,18 @@ struct MountSpec {
   bool operator==(const MountSpec&) const = default;
 };
 
+// A config or secret inside: a read-only file. What it holds is nobody's to see: it stays out of
+// plans that are shown (file_objects.hpp).
+struct FileSpec {
+  std::string source;   // its key in the stack file
+  std::string target;   // absolute, clean
+  std::string file;     // absolute: bound from the host as it is; "": made of `content`
+  std::string content;  // base64
+  std::uint32_t mode = 0444, uid = 0, gid = 0;  // of one that is made
+
+  bool operator==(const FileSpec&) const = default;
+};
+
 // A container's place on one network; `netfab::Endpoint` has the kernel's side.
 struct EndpointSpec {
   std::string network;               // full name
@@ -96,6 +108,7 @@ struct Container {
   std::vector<std::string> group_add;
   std::string hostname, domainname;
   std::vector<MountSpec> mounts;
+  std::vector<FileSpec> configs, secrets;
   NetworkKind network = NetworkKind::Own;
   std::string network_container;  // NetworkKind::Container: whose namespace is shared
   std::vector<EndpointSpec> endpoints;
@@ -190,6 +203,17 @@ struct World {
   // "container|network" → its place there as it is, kept where the file says nothing about order: a
   // network that comes or goes leaves the interfaces of the others alone.
   std::map<std::string, netfab::Endpoint> links;
+  // By absolute path, of configs and secrets that have a `file`.
+  struct FileFact {
+    std::string problem;  // why it cannot serve, or empty
+    std::string content;  // base64; only of those that are copied
+  };
+  std::map<std::string, FileFact> files;
+  // Services that are not asked for: what their files lack is no error, they stay as recorded.
+  struct RecordedFiles {
+    std::vector<FileSpec> configs, secrets;
+  };
+  std::map<std::string, RecordedFiles> aside;
 };
 
 // The reference as written, with the platform when one is asked for.

@@ -34,6 +34,8 @@ const std::vector<FieldRule>& container_fields() {
       {"hostname", "hostname", Effect::Replace, "programs read it once, when they start"},
       {"domainname", "domainname", Effect::Replace, "programs read it once, when they start"},
       {"mounts", "volumes", Effect::Replace, "programs hold files of the old mount open"},
+      {"configs", "configs", Effect::Replace, "files of its own, made before it starts"},
+      {"secrets", "secrets", Effect::Replace, "files of its own, made before it starts"},
       {"network", "network_mode", Effect::Replace, "another network namespace"},
       {"network_container", "network_mode (container)", Effect::Replace,
        "another network namespace"},

@@ -3,6 +3,10 @@
 namespace planner {
 
 void Problems::add(const spec::Place& place, std::string text, std::string hint) {
+  // What several services or replicas share is told once.
+  for (const spec::Diagnostic& each : list_) {
+    if (each.place == place && each.text == text) return;
+  }
   spec::Diagnostic diagnostic;
   diagnostic.place = place;
   diagnostic.text = std::move(text);

@@ -238,13 +238,21 @@ FileObject file_object(const Node& node, const Environment& environment) {
   out.file = read.text("file");
   out.environment = read.text("environment");
   out.content = read.text("content");
-  if (!out.environment.empty()) out.content = environment.find(out.environment).value_or("");
+  if (!out.environment.empty()) {
+    const auto value = environment.find(out.environment);
+    out.is_unset = !value;
+    out.content = value.value_or("");
+  }
   out.external = read.flag("external");
   out.driver = read.text("driver");
   out.template_driver = read.text("template_driver");
   out.driver_opts = read.map("driver_opts");
   out.labels = read.map("labels");
   out.place = node.key_place;
+  out.source_place = node.key_place;
+  for (const char* key : {"file", "environment", "content", "external"}) {
+    if (const Node* source = node.find(key)) out.source_place = source->place;
+  }
   return out;
 }
 

@@ -129,13 +129,14 @@ const Object& device_object() {
 }
 
 const Object& file_reference_object() {
-  static const Object object("a reference to a config or secret", {
-                                                                      Field{"gid", Type::String},
-                                                                      Field{"mode", Type::FileMode},
-                                                                      Field{"source", Type::String},
-                                                                      Field{"target", Type::String},
-                                                                      Field{"uid", Type::String},
-                                                                  });
+  static const Object object("a reference to a config or secret",
+                             {
+                                 Field{"gid", Type::String}.honoured(),
+                                 Field{"mode", Type::FileMode}.honoured(),
+                                 Field{"source", Type::String}.honoured(),
+                                 Field{"target", Type::String}.honoured(),
+                                 Field{"uid", Type::String}.honoured(),
+                             });
   return object;
 }
 

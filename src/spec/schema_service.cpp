@@ -19,6 +19,7 @@ const Object& service_object() {
           Field{"cgroup_parent", Type::String},
           Field{"command", Type::Words}.honoured().or_null().shown_zero(),
           Field{"configs", Type::ObjectList}
+              .honoured()
               .of(file_reference_object)
               .item_form(expand_source)
               .unique(config_identity),
@@ -108,6 +109,7 @@ const Object& service_object() {
           Field{"runtime", Type::String},
           Field{"scale", Type::Int}.honoured().shown_zero(),
           Field{"secrets", Type::ObjectList}
+              .honoured()
               .of(file_reference_object)
               .item_form(expand_source)
               .unique(secret_identity),

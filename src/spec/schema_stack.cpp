@@ -55,29 +55,31 @@ const Object& volume_object() {
 }
 
 const Object& config_object() {
-  static const Object object("a config", {
-                                             Field{"content", Type::String},
-                                             Field{"environment", Type::String},
-                                             Field{"external", Type::Any}.form(expand_external),
-                                             Field{"file", Type::String},
-                                             Field{"labels", Type::Mapping},
-                                             Field{"name", Type::String},
-                                             Field{"template_driver", Type::String},
-                                         });
+  static const Object object("a config",
+                             {
+                                 Field{"content", Type::String}.honoured(),
+                                 Field{"environment", Type::String}.honoured(),
+                                 Field{"external", Type::Any}.honoured().form(expand_external),
+                                 Field{"file", Type::String}.honoured(),
+                                 Field{"labels", Type::Mapping},
+                                 Field{"name", Type::String}.honoured(),
+                                 Field{"template_driver", Type::String},
+                             });
   return object;
 }
 
 const Object& secret_object() {
-  static const Object object("a secret", {
-                                             Field{"driver", Type::String},
-                                             Field{"driver_opts", Type::Options},
-                                             Field{"environment", Type::String},
-                                             Field{"external", Type::Any}.form(expand_external),
-                                             Field{"file", Type::String},
-                                             Field{"labels", Type::Mapping},
-                                             Field{"name", Type::String},
-                                             Field{"template_driver", Type::String},
-                                         });
+  static const Object object("a secret",
+                             {
+                                 Field{"driver", Type::String},
+                                 Field{"driver_opts", Type::Options},
+                                 Field{"environment", Type::String}.honoured(),
+                                 Field{"external", Type::Any}.honoured().form(expand_external),
+                                 Field{"file", Type::String}.honoured(),
+                                 Field{"labels", Type::Mapping},
+                                 Field{"name", Type::String}.honoured(),
+                                 Field{"template_driver", Type::String},
+                             });
   return object;
 }
 
@@ -107,7 +109,7 @@ const Object& root_object() {
   static const Object object(
       "the stack file",
       {
-          Field{"configs", Type::ObjectMap}.of(config_object),
+          Field{"configs", Type::ObjectMap}.honoured().of(config_object),
           Field{"include", Type::ObjectList}
               .honoured()
               .of(include_object)
@@ -116,7 +118,7 @@ const Object& root_object() {
           Field{"models", Type::ObjectMap}.of(model_object),
           Field{"name", Type::String}.honoured(),
           Field{"networks", Type::ObjectMap}.honoured().of(network_object).null_items(),
-          Field{"secrets", Type::ObjectMap}.of(secret_object),
+          Field{"secrets", Type::ObjectMap}.honoured().of(secret_object),
           Field{"services", Type::ObjectMap}.honoured().of(service_object),
           Field{"version", Type::String}.honoured(),
           Field{"volumes", Type::ObjectMap}.honoured().of(volume_object).null_items(),

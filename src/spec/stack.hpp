@@ -174,7 +174,7 @@ struct Service {
   std::string platform, pull_policy, runtime;
   std::optional<int> oom_score_adj;
   std::vector<std::string> profiles;
-  ServiceExtras extras;  // read and checked, without effect yet
+  ServiceExtras extras;  // read and checked, most without effect yet
 };
 
 struct Network {

@@ -1,4 +1,4 @@
-// The parts of a service that have no effect here yet, and configs, secrets and models: typed like
+// The parts of a service, most without effect here yet, and configs, secrets and models: typed like
 // the rest of the Stack, so that what honours them later finds them read and checked.
 // Source: https://github.com/compose-spec/compose-spec (05-services.md, build.md, deploy.md,
 // develop.md, 08-configs.md, 09-secrets.md).
@@ -31,11 +31,12 @@ struct FileObject {
   std::string key, name;
   std::string file;  // absolute
   std::string environment;
-  std::string content;
+  std::string content;    // of `content`, or the value of the variable
+  bool is_unset = false;  // there is no such variable
   bool external = false;
   std::string driver, template_driver;
   StringMap driver_opts, labels;
-  Place place;
+  Place place, source_place;  // of its key; of its file, environment, content or external
 };
 
 struct Model {

@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "base/sys.hpp"
 #include "executor/cgroup.hpp"
+#include "executor/container_files.hpp"
 #include "executor/devices.hpp"
 #include "executor/process_pin.hpp"
 #include "image/rootfs.hpp"
@@ -224,6 +225,7 @@ void Container::begin_launch(Done done) {
     }
     const image::Rootfs rootfs =
         image::resolve(spec_.image, host_.working_dir, host_.paths.roots, {.id = spec_.image_id});
+    executor::write_files(spec_, host_.paths);
     open_streams();
     base::Fd slave;
     if (spec_.tty) {

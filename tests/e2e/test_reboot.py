@@ -46,7 +46,8 @@ volumes: {data: {}}
 TWO = """
 name: two
 services:
-  app: {image: host, command: ["sleep", "1000"], init: true}
+  app: {image: host, command: ["sleep", "1000"], init: true, secrets: [word]}
+secrets: {word: {environment: WORD}}
 """
 THREE = """
 name: three
@@ -73,6 +74,7 @@ class Reboot(harness.Case):
         self.write("www/index.html", "served\n")
         for name, text in (("one", ONE), ("two", TWO), ("three", THREE)):
             self.write(f"{name}/compose.yaml", text.replace("./www", str(self.machine.work / "www")))
+        self.write("two/.env", "WORD=kept in mind\n")
 
     def up(self, project):
         self.stack("up", "-d", "--wait", cwd=self.machine.work / project)
@@ -121,6 +123,7 @@ class Reboot(harness.Case):
         before = harness.read(BOOT_ID)
         self.kill_everything()
         self.new_boot_id()
+        (m.work / "two/.env").unlink()
         self.assertNotEqual(harness.read(BOOT_ID), before)
         self.assertEqual(set(self.states("one").values()), {"exited"}, "known without a runtime folder")
         self.assertIn("ran before the machine was restarted", self.stack("-p", "one", "up", "--dry-run",
@@ -136,6 +139,8 @@ class Reboot(harness.Case):
                           "one-halted-1": "exited", "one-db-pre_start-1": "exited"})
         self.assertLessEqual(rows["one-db-1"]["StartedAt"], rows["one-web-1"]["StartedAt"], "in order")
         self.assertEqual(self.states("two"), {"two-app-1": "running"})
+        word = self.stack("-p", "two", "exec", "-T", "app", "cat", "/run/secrets/word")
+        self.assertEqual(word.out, "kept in mind", "a secret comes back without its source")
         self.assertEqual(set(self.states("three").values()), {"exited"}, "also with restart: always")
         # Data, files of the container and what a one-shot had done are kept.
         data = m.root / "lib/volumes/one_data/_data"

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/base64.hpp"
 #include "base/text.hpp"
 #include "fetch/auth_challenge.hpp"
 
@@ -26,11 +27,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       std::abort();
   }
   std::string out;
-  if (fetch::unbase64(text, out)) {
+  if (base::unbase64(text, out)) {
     std::string again;
-    if (!fetch::unbase64(fetch::base64(out), again) || again != out) std::abort();
+    if (!base::unbase64(base::base64(out), again) || again != out) std::abort();
   }
-  if (!fetch::unbase64(fetch::base64(text), out) || out != text) std::abort();
+  if (!base::unbase64(base::base64(text), out) || out != text) std::abort();
   if (fetch::is_token_text(text) && text.find_first_of("\r\n \t") != std::string::npos)
     std::abort();
   return 0;

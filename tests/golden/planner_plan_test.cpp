@@ -94,6 +94,23 @@ TEST(PlanText, PreStartChanged) {
   expect_golden("pre-start-changed", to_text(diff(with_steps_of(build), actual)));
 }
 
+TEST(PlanText, OneSecretChanged) {
+  StackBuilder build = shop();
+  const auto give = [&](std::map<std::string, spec::FileObject>& objects, const char* content) {
+    objects["word"].key = "word";
+    objects["word"].content = content;
+  };
+  give(build.stack.secrets, "one");
+  give(build.stack.configs, "one");
+  build.service("db").extras.secrets = {{"word", "/run/secrets/word", "", "", {}, {}}};
+  build.service("web").extras.configs = {{"word", "", "", "", {}, {}}};
+  const ActualState actual = running(build.desire());
+  give(build.stack.secrets, "two");
+  give(build.stack.configs, "two");
+  build.service("web").extras.configs.front().mode = 0400;
+  expect_golden("one-secret-changed", to_text(diff(build.desire(), actual)));
+}
+
 TEST(PlanText, ScaledDownWithOrphans) {
   StackBuilder build = shop();
   build.service("old");

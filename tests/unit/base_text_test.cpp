@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/ip.hpp"
@@ -20,6 +21,18 @@ using namespace std::chrono_literals;
 TEST(Text, SplitKeepsEmptyParts) {
   EXPECT_EQ(base::split("a::b", ':'), (std::vector<std::string>{"a", "", "b"}));
   EXPECT_EQ(base::split("", ':'), std::vector<std::string>{""});
+}
+
+TEST(Text, Base64) {
+  for (const std::string& text : {std::string(), std::string("a"), std::string("ab"),
+                                  std::string("abc"), std::string("user:p\0w\xff", 9)}) {
+    std::string back;
+    EXPECT_TRUE(base::unbase64(base::base64(text), back));
+    EXPECT_EQ(back, text);
+  }
+  EXPECT_EQ(base::base64("user:word"), "dXNlcjp3b3Jk");
+  std::string out;
+  EXPECT_FALSE(base::unbase64("!!", out));
 }
 
 TEST(Text, NumbersAreWholeOrNothing) {

@@ -116,18 +116,6 @@ TEST(RegistryChallenge, ScopeIsOurs) {
   EXPECT_EQ(choose_scope(pull, "repository:app:pull repository:other:push"), pull);
 }
 
-TEST(RegistryChallenge, Base64) {
-  for (const std::string& text : {std::string(), std::string("a"), std::string("ab"),
-                                  std::string("abc"), std::string("user:p\0w\xff", 9)}) {
-    std::string back;
-    EXPECT_TRUE(unbase64(base64(text), back));
-    EXPECT_EQ(back, text);
-  }
-  EXPECT_EQ(base64("user:word"), "dXNlcjp3b3Jk");
-  std::string out;
-  EXPECT_FALSE(unbase64("!!", out));
-}
-
 class RegistryFiles : public testing::Test {
  protected:
   RegistryFiles() {

@@ -161,6 +161,25 @@ TEST(Changes, KnowNetworksAndServicesByTheirNamesInTheFile) {
             "networks.default.aliases\n");
 }
 
+TEST(Changes, WhatFilesHoldIsLeftOut) {
+  planner::Container before;
+  before.secrets = {{"token", "/run/secrets/token", "", "b25l"},
+                    {"old", "/run/secrets/old", "", ""}};
+  before.configs = {{"motd", "/motd", "", "b25l"}, {"motd", "/other", "", "b25l"}};
+  planner::Container after = before;
+  after.secrets[0].content = "dHdv";
+  after.secrets[1] = {"new", "/run/secrets/new", "", ""};
+  after.configs[1].mode = 0400;
+  std::string all;
+  for (const Change& change : changes_between(fingerprint(before), fingerprint(after))) {
+    EXPECT_EQ(change.effect, Effect::Replace);
+    all += base::cat(change.reason.text, "|", change.reason.before, change.reason.after, "\n");
+  }
+  EXPECT_EQ(all,
+            "configs.motd at /other.mode changed|\nsecrets.new added|\nsecrets.old removed|\n"
+            "secrets.token changed (value not shown)|\n");
+}
+
 struct EffectCase {
   const char* what;
   void (*change)(planner::Container&);
