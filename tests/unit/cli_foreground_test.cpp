@@ -83,7 +83,7 @@ spec::Stack file() {
   return out;
 }
 
-std::string shown(const Words& words) {
+std::string followed(const Words& words) {
   Words line = {"up"};
   line.insert(line.end(), words.begin(), words.end());
   const cli::Parsed parsed = cli::parse_arguments(line);
@@ -94,24 +94,24 @@ std::string shown(const Words& words) {
 }
 
 TEST(Foreground, WhoIsShown) {
-  EXPECT_EQ(shown({}), "db,quiet,web shows db,web awaits db,web");
-  EXPECT_EQ(shown({"web"}), "web shows web awaits web");
-  EXPECT_EQ(shown({"--attach-dependencies", "web"}), "web shows db,web awaits web");
-  EXPECT_EQ(shown({"--no-attach", "db"}), "db,quiet,web shows web awaits web");
-  EXPECT_EQ(shown({"--attach", "quiet"}), "db,quiet,web shows quiet awaits quiet");
-  EXPECT_EQ(shown({"--attach", "db", "web"}), "web shows db awaits web");
-  EXPECT_EQ(shown({"--no-attach", "web", "web"}), "web shows  awaits web");
-  EXPECT_EQ(shown({"--exit-code-from", "db", "web"}), "web,db shows web awaits web");
-  EXPECT_EQ(shown({"--no-attach", "db", "--no-attach", "web"}),
+  EXPECT_EQ(followed({}), "db,quiet,web shows db,web awaits db,web");
+  EXPECT_EQ(followed({"web"}), "web shows web awaits web");
+  EXPECT_EQ(followed({"--attach-dependencies", "web"}), "web shows db,web awaits web");
+  EXPECT_EQ(followed({"--no-attach", "db"}), "db,quiet,web shows web awaits web");
+  EXPECT_EQ(followed({"--attach", "quiet"}), "db,quiet,web shows quiet awaits quiet");
+  EXPECT_EQ(followed({"--attach", "db", "web"}), "web shows db awaits web");
+  EXPECT_EQ(followed({"--no-attach", "web", "web"}), "web shows  awaits web");
+  EXPECT_EQ(followed({"--exit-code-from", "db", "web"}), "web,db shows web awaits web");
+  EXPECT_EQ(followed({"--no-attach", "db", "--no-attach", "web"}),
             "db,quiet,web shows  awaits db,quiet,web");
 }
 
 TEST(Foreground, ServicesThatAreNotThere) {
-  EXPECT_THROW(shown({"--attach", "nobody"}), base::Error);
-  EXPECT_THROW(shown({"--no-attach", "nobody"}), base::Error);
-  EXPECT_THROW(shown({"--exit-code-from", "nobody"}), base::Error);
-  EXPECT_THROW(shown({"--attach", "quiet", "web"}), base::Error) << "not brought up";
-  EXPECT_THROW(shown({"--no-deps", "--attach", "db", "web"}), base::Error);
+  EXPECT_THROW(followed({"--attach", "nobody"}), base::Error);
+  EXPECT_THROW(followed({"--no-attach", "nobody"}), base::Error);
+  EXPECT_THROW(followed({"--exit-code-from", "nobody"}), base::Error);
+  EXPECT_THROW(followed({"--attach", "quiet", "web"}), base::Error) << "not brought up";
+  EXPECT_THROW(followed({"--no-deps", "--attach", "db", "web"}), base::Error);
 }
 
 }  // namespace

@@ -431,7 +431,7 @@ TEST(Desire, AnImageWithAVolumeWhereNothingCanBeMountedIsRefused) {
     build.service("web");
     World world = StackBuilder::world();
     world.images["app"].volumes = {path};
-    EXPECT_THROW(build.desire(world), spec::SpecError) << path;
+    EXPECT_THROW((void)build.desire(world), spec::SpecError) << path;
   }
 }
 

@@ -23,7 +23,7 @@ spec::Hook hook(std::vector<std::string> command) {
   return out;
 }
 
-StackBuilder shop() {
+StackBuilder shop_with_hooks() {
   StackBuilder build;
   build.volume("data");
   build.attach("db", "default");
@@ -104,7 +104,7 @@ Plan plan_of(const StackBuilder& build, const ActualState& actual,
 }
 
 TEST(PreStart, AStepIsAContainerOfItsService) {
-  StackBuilder build = shop();
+  StackBuilder build = shop_with_hooks();
   spec::Hook tools = hook({});
   tools.image = "tools";
   tools.environment["A"] = "2";
@@ -138,7 +138,7 @@ TEST(PreStart, AStepIsAContainerOfItsService) {
 }
 
 TEST(PreStart, OneAfterTheOther) {
-  const Plan plan = plan_of(shop(), {});
+  const Plan plan = plan_of(shop_with_hooks(), {});
   EXPECT_EQ(containers_of(plan),
             (Texts{"container shop-db-1 create", "container shop-web-pre_start-1 create",
                    "container shop-web-pre_start-2 create", "container shop-web-1 create"}));
@@ -158,26 +158,26 @@ TEST(PreStart, OneAfterTheOther) {
 }
 
 TEST(PreStart, NothingRunsTwice) {
-  ActualState actual = up(shop());
-  EXPECT_EQ(containers_of(plan_of(shop(), actual)), Texts{});
-  const DesiredState recorded = desire_all(shop());
+  ActualState actual = up(shop_with_hooks());
+  EXPECT_EQ(containers_of(plan_of(shop_with_hooks(), actual)), Texts{});
+  const DesiredState recorded = desire_all(shop_with_hooks());
   EXPECT_TRUE(plan_reconcile(recorded, actual).empty());
   // Nor because the service is started again, or something else of it changes in place.
   find(actual, "shop-web-1").status = ContainerStatus::Exited;
-  EXPECT_EQ(containers_of(plan_of(shop(), actual)), Texts{"container shop-web-1 start"});
+  EXPECT_EQ(containers_of(plan_of(shop_with_hooks(), actual)), Texts{"container shop-web-1 start"});
   EXPECT_EQ(containers_of(plan_start(recorded, actual)), Texts{"container shop-web-1 start"});
   find(actual, "shop-web-1").status = ContainerStatus::Running;
-  StackBuilder build = shop();
+  StackBuilder build = shop_with_hooks();
   build.service("web").labels["tier"] = "front";
   EXPECT_EQ(containers_of(plan_of(build, actual)), Texts{"container shop-web-1 update"});
   // `rm` took them away.
   std::erase_if(actual.containers, [](const ActualContainer& each) { return each.step != 0; });
-  EXPECT_EQ(containers_of(plan_of(shop(), actual)), Texts{});
+  EXPECT_EQ(containers_of(plan_of(shop_with_hooks(), actual)), Texts{});
 }
 
 TEST(PreStart, AnotherDefinitionMakesTheServiceAnew) {
-  const ActualState actual = up(shop());
-  StackBuilder build = shop();
+  const ActualState actual = up(shop_with_hooks());
+  StackBuilder build = shop_with_hooks();
   build.service("web").extras.pre_start.back() = hook({"seed", "--more"});
   const Plan plan = plan_of(build, actual);
   EXPECT_EQ(containers_of(plan),
@@ -198,8 +198,8 @@ TEST(PreStart, AnotherDefinitionMakesTheServiceAnew) {
 }
 
 TEST(PreStart, ARoundThatWasCutShortGoesOn) {
-  ActualState actual = up(shop());
-  StackBuilder build = shop();
+  ActualState actual = up(shop_with_hooks());
+  StackBuilder build = shop_with_hooks();
   build.service("web").environment["A"] = "other";
   const DesiredState desired = desire_all(build);
   // The steps have run for the new one, and then the machine went down.
@@ -225,11 +225,12 @@ TEST(PreStart, ARoundThatWasCutShortGoesOn) {
 }
 
 TEST(PreStart, AFailedStepRunsAgainAndWhatFollowsIt) {
-  ActualState actual = up(shop());
+  ActualState actual = up(shop_with_hooks());
   std::erase_if(actual.containers, [](const auto& each) { return each.name == "shop-web-1"; });
-  EXPECT_EQ(containers_of(plan_of(shop(), actual)), Texts{"container shop-web-1 create"});
+  EXPECT_EQ(containers_of(plan_of(shop_with_hooks(), actual)),
+            Texts{"container shop-web-1 create"});
   find(actual, kFirst).exit.known = false;
-  const Plan plan = plan_of(shop(), actual);
+  const Plan plan = plan_of(shop_with_hooks(), actual);
   EXPECT_EQ(containers_of(plan),
             (Texts{"container shop-web-pre_start-1 replace",
                    "container shop-web-pre_start-2 replace", "container shop-web-1 create"}));
@@ -237,7 +238,7 @@ TEST(PreStart, AFailedStepRunsAgainAndWhatFollowsIt) {
 }
 
 TEST(PreStart, ReplicasThatJoin) {
-  StackBuilder build = shop();
+  StackBuilder build = shop_with_hooks();
   build.service("web").extras.pre_start.back().per_replica = true;
   build.service("web").network_mode.kind = spec::NetworkModeKind::None;  // no address to keep
   const ActualState one = up(build);
@@ -265,7 +266,7 @@ TEST(PreStart, ReplicasThatJoin) {
 }
 
 TEST(PreStart, AVolumeWithoutANameIsItsReplicas) {
-  StackBuilder build = shop();
+  StackBuilder build = shop_with_hooks();
   spec::Mount mount;
   mount.target = "/own";
   build.service("web").mounts.push_back(mount);
@@ -283,7 +284,7 @@ TEST(PreStart, AVolumeWithoutANameIsItsReplicas) {
 }
 
 TEST(PreStart, CreateAndThenStart) {
-  const DesiredState desired = desire_all(shop());
+  const DesiredState desired = desire_all(shop_with_hooks());
   ActualState actual;
   actual.supervisor_alive = true;
   const Plan made = diff(desired, actual, {.no_start = true});
@@ -298,8 +299,8 @@ TEST(PreStart, CreateAndThenStart) {
 }
 
 TEST(PreStart, LifecycleIsTheReplicas) {
-  const DesiredState desired = desire_all(shop());
-  ActualState actual = up(shop());
+  const DesiredState desired = desire_all(shop_with_hooks());
+  ActualState actual = up(shop_with_hooks());
   find(actual, kSecond).status = ContainerStatus::Running;
   EXPECT_EQ(containers_of(plan_lifecycle(desired, actual, {.services = {"web"}})),
             Texts{"container shop-web-1 restart"});
@@ -308,7 +309,7 @@ TEST(PreStart, LifecycleIsTheReplicas) {
 }
 
 TEST(PreStart, OnlyChosenServices) {
-  StackBuilder build = shop();
+  StackBuilder build = shop_with_hooks();
   build.service("other");
   const Plan plan = plan_of(build, {}, {.services = {"web"}, .no_deps = true});
   EXPECT_EQ(containers_of(plan),

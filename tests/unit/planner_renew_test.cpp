@@ -17,7 +17,7 @@ using Texts = std::vector<std::string>;
 constexpr const char* kVolume = "shop-web-1-";
 
 // web mounts an anonymous volume and a named one, and depends on db.
-StackBuilder shop() {
+StackBuilder shop_with_volumes() {
   StackBuilder build;
   build.attach("db", "default");
   build.attach("web", "default");
@@ -33,33 +33,33 @@ StackBuilder shop() {
   return build;
 }
 
-Texts steps_of(const Plan& plan) {
+Texts texts_of(const Plan& plan) {
   Texts out;
   for (const Step& step : plan.steps) out.push_back(describe(step));
   return out;
 }
 
-ActualContainer& find(ActualState& actual, const std::string& name) {
+ActualContainer& found_in(ActualState& actual, const std::string& name) {
   return *std::find_if(actual.containers.begin(), actual.containers.end(),
                        [&](const ActualContainer& each) { return each.name == name; });
 }
 
 TEST(Recreate, DependenciesOnlyWhenAsked) {
-  const DesiredState desired = shop().desire();
+  const DesiredState desired = shop_with_volumes().desire();
   const ActualState actual = running(desired);
   DiffOptions options;
   options.services = {"web"};
   options.recreate_dependencies = true;
-  EXPECT_EQ(steps_of(diff(desired, actual, options)), Texts{"container shop-db-1 replace"});
+  EXPECT_EQ(texts_of(diff(desired, actual, options)), Texts{"container shop-db-1 replace"});
   options.force_recreate = true;
-  EXPECT_EQ(steps_of(diff(desired, actual, options)),
+  EXPECT_EQ(texts_of(diff(desired, actual, options)),
             (Texts{"container shop-db-1 replace", "container shop-web-1 replace"}));
   options.no_deps = true;
-  EXPECT_EQ(steps_of(diff(desired, actual, options)), Texts{"container shop-web-1 replace"});
+  EXPECT_EQ(texts_of(diff(desired, actual, options)), Texts{"container shop-web-1 replace"});
 }
 
 TEST(Recreate, OnceHoweverOftenThePlanIsMade) {
-  const DesiredState desired = shop().desire();
+  const DesiredState desired = shop_with_volumes().desire();
   ActualState actual = running(desired);
   const auto made = [](int seconds) {
     return std::chrono::system_clock::time_point(std::chrono::seconds(seconds));
@@ -69,18 +69,18 @@ TEST(Recreate, OnceHoweverOftenThePlanIsMade) {
   options.force_recreate = true;
   options.recreate_seen = {{"shop-db-1", made(1)}, {"shop-web-1", made(1)}};
   // Refused before anything was done.
-  EXPECT_EQ(steps_of(diff(desired, actual, options)),
+  EXPECT_EQ(texts_of(diff(desired, actual, options)),
             (Texts{"container shop-db-1 replace", "container shop-web-1 replace"}));
   // Given up half-way: the other one is still owed.
-  find(actual, "shop-db-1").created_at = made(2);
-  EXPECT_EQ(steps_of(diff(desired, actual, options)), Texts{"container shop-web-1 replace"});
+  found_in(actual, "shop-db-1").created_at = made(2);
+  EXPECT_EQ(texts_of(diff(desired, actual, options)), Texts{"container shop-web-1 replace"});
   // Not there at first.
   options.recreate_seen->erase("shop-web-1");
   EXPECT_TRUE(diff(desired, actual, options).empty());
 }
 
 TEST(Renew, AnonymousVolumesOfWhoIsMadeAnew) {
-  StackBuilder build = shop();
+  StackBuilder build = shop_with_volumes();
   const DesiredState before = build.desire();
   const ActualState actual = running(before);
   DiffOptions options;
@@ -90,7 +90,7 @@ TEST(Renew, AnonymousVolumesOfWhoIsMadeAnew) {
   const DesiredState desired = build.desire();
   EXPECT_TRUE(diff(desired, actual).step("container/shop-web-1")->renews.empty());
   const Plan plan = diff(desired, actual, options);
-  ASSERT_EQ(steps_of(plan), Texts{"container shop-web-1 replace"});
+  ASSERT_EQ(texts_of(plan), Texts{"container shop-web-1 replace"});
   const Step& step = plan.steps.front();
   ASSERT_EQ(step.renews.size(), 1U);
   EXPECT_EQ(step.renews[0].rfind(kVolume, 0), 0U) << step.renews[0];
@@ -106,7 +106,7 @@ TEST(Renew, AnonymousVolumesOfWhoIsMadeAnew) {
 }
 
 TEST(Remove, AnonymousVolumesGoWhenAsked) {
-  const DesiredState desired = shop().desire();
+  const DesiredState desired = shop_with_volumes().desire();
   const ActualState actual = running(desired);
   DownOptions options;
   options.services = {"web"};
@@ -126,16 +126,16 @@ TEST(Remove, AnonymousVolumesGoWhenAsked) {
 }
 
 TEST(Restart, DependantsOnlyWithoutNoDeps) {
-  StackBuilder build = shop();
+  StackBuilder build = shop_with_volumes();
   build.service("web").depends_on[0].restart = true;
   const DesiredState desired = build.desire();
   const ActualState actual = running(desired);
   LifecycleOptions options;
   options.services = {"db"};
-  EXPECT_EQ(steps_of(plan_lifecycle(desired, actual, options)),
+  EXPECT_EQ(texts_of(plan_lifecycle(desired, actual, options)),
             (Texts{"container shop-db-1 restart", "container shop-web-1 restart"}));
   options.no_deps = true;
-  EXPECT_EQ(steps_of(plan_lifecycle(desired, actual, options)),
+  EXPECT_EQ(texts_of(plan_lifecycle(desired, actual, options)),
             Texts{"container shop-db-1 restart"});
 }
 
