@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/crash_point.hpp"
 #include "base/error.hpp"
@@ -139,14 +140,30 @@ void Supervisor::step_network(const planner::Step& step, const Done& done) {
 
 void Supervisor::step_volume(const planner::Step& step, const Done& done) {
   if (step.action == Action::Remove) {
-    executor::remove_volume(step.target, paths_.roots);
-    done({});
+    remove_volume(step.target, done);
     return;
   }
   const planner::Volume* volume = current_->plan.desired.volume(step.target);
   if (volume == nullptr)
     throw base::Error(base::cat("volume ", step.target, " is not in the plan"));
   executor::ensure_volume(*volume, paths_.roots);
+  done({});
+}
+
+// Gone at once, by a rename; what it held is deleted by a child, for it may be a great deal.
+void Supervisor::remove_volume(const std::string& name, const Done& done) {
+  const std::string folder = executor::volume_dir(name, paths_.roots);
+  try {
+    throw_away(paths_, folder, name);
+  } catch (const base::SysError& error) {
+    if (error.errnum() != EXDEV) throw;
+    // Volumes lie on a disk of their own.
+    work_.run([folder] { base::remove_tree(folder); }, std::chrono::minutes(10),
+              [done](const std::string& failure) {
+                done({failure.empty(), failure, {}});
+              });
+    return;
+  }
   done({});
 }
 

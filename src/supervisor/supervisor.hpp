@@ -74,6 +74,7 @@ class Supervisor final : public executor::Actuator {
   void step_network(const planner::Step& step, const Done& done);
   void step_volume(const planner::Step& step, const Done& done);
   // Nobody mounts them now: what is in them goes.
+  void remove_volume(const std::string& name, const Done& done);
   void renew_volumes(const std::vector<planner::Volume>& volumes);
   void step_endpoint(const planner::Step& step, const Done& done);
   void step_ports(const planner::Step& step, const Done& done);
