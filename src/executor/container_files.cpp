@@ -92,12 +92,17 @@ void add_paths(const std::vector<spec::FileReference>& references,
   }
 }
 
-void gather_recorded(const WorldRequest& request, const std::string& service,
+void gather_recorded(const WorldRequest& request, const spec::Service& service,
                      planner::World& world) {
-  planner::World::RecordedFiles& out = world.aside[service];
+  planner::World::RecordedFiles& out = world.aside[service.name];
   if (request.recorded == nullptr) return;
   for (const Container& container : request.recorded->containers) {
-    if (container.service != service || container.oneoff) continue;
+    const bool is_replica =
+        container.service == service.name && container.step == 0 && !container.oneoff;
+    // A step of `pre_start` is known by its name; so is the one replica of a service with a name.
+    if (service.container_name.empty() ? !is_replica : container.name != service.container_name) {
+      continue;
+    }
     out = {container.configs, container.secrets};
     return;
   }
@@ -113,7 +118,7 @@ void gather_files(const WorldRequest& request, planner::World& world) {
     const auto& asked = request.services;
     if (asked.empty() || std::find(asked.begin(), asked.end(), name) != asked.end()) continue;
     if (service.extras.configs.empty() && service.extras.secrets.empty()) continue;
-    gather_recorded(request, name, world);
+    gather_recorded(request, service, world);
   }
   for (const auto& [path, largest] : paths) world.files.emplace(path, look_at(path, largest));
 }

@@ -40,7 +40,7 @@ std::optional<StepKey> parse_key(const std::string& text) {
 }
 
 // What else the service may do is its own: as docker compose has it, a step has the service's
-// networks, mounts and environment, and no more of its rights than it asks for.
+// networks, mounts, files and environment, and no more of its rights than it asks for.
 spec::Service step_service(const spec::Stack& stack, const spec::Service& service,
                            const spec::Hook& hook, const StepKey& key) {
   spec::Service out;
@@ -72,6 +72,8 @@ spec::Service step_service(const spec::Stack& stack, const spec::Service& servic
   out.mounts = service.mounts;
   // A volume is filled from the image of the service it is for.
   for (spec::Mount& each : out.mounts) each.nocopy = each.nocopy || other_image;
+  out.extras.configs = service.extras.configs;
+  out.extras.secrets = service.extras.secrets;
   out.depends_on = service.depends_on;
   out.extra_hosts = service.extra_hosts;
   out.dns = service.dns;

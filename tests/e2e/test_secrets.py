@@ -98,6 +98,27 @@ class Secrets(harness.Case):
         self.assertEqual(self.seen(f"{run}/token", "/opt/mine"), [WORD, WORD])
         self.stack("down", "-t", "1")
 
+    def test_a_step_before_it_has_them(self):
+        text = FILE.replace("    read_only: true\n", """    read_only: true
+    pre_start:
+      - command: ["cat", "/run/secrets/token", "/motd"]
+""")
+        self.assertNotEqual(text, FILE)
+        self.write("compose.yaml", text)
+        self.up()
+        self.assertEqual(self.stack("logs", "--no-color", "web").out.splitlines(),
+                         [f"web-pre_start-1  | {WORD}hello ${{NAME}}"])
+        web = self.machine.init("sec-web-1")
+        # Who is not asked for needs none of it again, and is what was recorded of it.
+        self.stack("up", "-d", "other")
+        self.assertEqual(self.stack("-p", "sec", "reconcile").out, "")
+        self.assertIn("Nothing to do", self.stack("plan", env=self.env).out)
+        self.assertEqual(self.machine.init("sec-web-1"), web)
+        self.up(TOKEN=OTHER)
+        self.assertNotEqual(self.machine.init("sec-web-1"), web)
+        self.assertIn(OTHER, self.stack("logs", "--no-color", "web").out)
+        self.stack("down", "-t", "1")
+
     def test_a_change_replaces_who_has_it(self):
         self.up()
         self.assertIn("Nothing to do", self.stack("plan", env=self.env).out)
