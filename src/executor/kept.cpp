@@ -38,6 +38,7 @@ ActualContainer revive(const planner::Container& spec, std::string fingerprint,
   out.service = spec.service;
   out.index = spec.index;
   out.step = spec.step;
+  out.oneoff = spec.oneoff;
   out.fingerprint = std::move(fingerprint);
   out.created_at = kept.created_at;
   out.stopped_by_user = kept.stopped_by_user;

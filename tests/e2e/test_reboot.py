@@ -120,6 +120,7 @@ class Reboot(harness.Case):
         self.stack("-p", "one", "exec", "-T", "web", "touch", "/kept")
         self.stack("-p", "one", "stop", "-t", "1", "halted")
         self.stack("-p", "three", "stop", "-t", "1")
+        self.stack("-p", "two", "run", "-d", "--name", "two-once", "app", "sleep", "1000", cwd=m.work / "two")
         before = harness.read(BOOT_ID)
         self.kill_everything()
         self.new_boot_id()
@@ -138,7 +139,8 @@ class Reboot(harness.Case):
                          {"one-db-1": "running", "one-web-1": "running", "one-migrate-1": "exited",
                           "one-halted-1": "exited", "one-db-pre_start-1": "exited"})
         self.assertLessEqual(rows["one-db-1"]["StartedAt"], rows["one-web-1"]["StartedAt"], "in order")
-        self.assertEqual(self.states("two"), {"two-app-1": "running"})
+        self.assertEqual(self.states("two"), {"two-app-1": "running", "two-once": "exited"}, "a run is over")
+        self.assertEqual([row["Name"] for row in m.ps("-p", "two")], ["two-app-1"], "and no replica")
         word = self.stack("-p", "two", "exec", "-T", "app", "cat", "/run/secrets/word")
         self.assertEqual(word.out, "kept in mind", "a secret comes back without its source")
         self.assertEqual(set(self.states("three").values()), {"exited"}, "also with restart: always")
