@@ -188,11 +188,49 @@ Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
   return out;
 }
 
+namespace {
+
+// Whether nothing but a step of the container waited for could meet it.
+bool is_unmet(const Wait& wait, const ActualState& actual) {
+  const ActualContainer* other = actual.container(wait.container);
+  if (!wait.required) return false;
+  if (other == nullptr) return true;
+  switch (wait.condition) {
+    case spec::Condition::Started:
+      return other->status == ContainerStatus::Created;
+    case spec::Condition::Healthy:
+      return !is_active(other->status) || other->health == Health::Unhealthy;
+    case spec::Condition::CompletedSuccessfully:
+      return other->status == ContainerStatus::Exited &&
+             !(other->exit.known && other->exit.code == 0);
+  }
+  return false;
+}
+
+// Adds those that would wait in vain for one of `leave`: it is no failure of their own.
+void add_waiting(const Plan& plan, const ActualState& actual, std::vector<std::string>& leave) {
+  const auto is_left = [&leave](const std::string& name) {
+    return std::find(leave.begin(), leave.end(), name) != leave.end();
+  };
+  for (std::size_t before = leave.size() + 1; before != leave.size();) {
+    before = leave.size();
+    for (const Step& step : plan.steps) {
+      if (step.kind != Kind::Container || is_left(step.target)) continue;
+      if (std::any_of(step.waits.begin(), step.waits.end(), [&](const Wait& wait) {
+            return is_left(wait.container) && is_unmet(wait, actual);
+          })) {
+        leave.push_back(step.target);
+      }
+    }
+  }
+}
+
+}  // namespace
+
 Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual,
                     const std::vector<std::string>& leave) {
   DiffOptions options;
   options.recorded = &recorded;
-  options.leave = leave;
   for (const Container& container : recorded.containers) {
     const ActualContainer* found = actual.container(container.name);
     // A step runs again when somebody waits for it and it has not succeeded.
@@ -217,6 +255,11 @@ Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual,
     out.unchanged = static_cast<unsigned>(actual.containers.size());
     out.outcomes = outcomes_of(out, actual);
     return out;
+  }
+  if (!leave.empty()) {
+    std::vector<std::string> held = leave;
+    add_waiting(diff(recorded, actual, options), actual, held);
+    options.leave.insert(options.leave.end(), held.begin(), held.end());
   }
   return without_orphans(diff(recorded, actual, options));
 }

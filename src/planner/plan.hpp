@@ -186,7 +186,7 @@ Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
 // The plan of `reconcile`: mends drift and starts what has ended although its restart policy wants
 // it to run. What somebody stopped, and what ended by itself and is not to be restarted, stays
 // ended.
-// `leave`: containers that are left alone besides.
+// `leave`: containers that are left alone besides, and with them who would wait for them in vain.
 Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual,
                     const std::vector<std::string>& leave = {});
 

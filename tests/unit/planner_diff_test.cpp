@@ -441,6 +441,33 @@ TEST(NoRecreate, LeavesWhatIsThere) {
   EXPECT_EQ(plan.step("container/shop-web-3")->action, Action::Create);
 }
 
+TEST(Reconcile, LeavesWhoWouldWaitInVain) {
+  for (const auto condition : {spec::Condition::Started, spec::Condition::Healthy}) {
+    StackBuilder build;
+    for (const char* name : {"db", "web", "last"}) {
+      build.service(name).restart.mode = spec::RestartMode::Always;
+    }
+    build.depends("web", "db", condition);
+    build.depends("last", "web", condition);
+    const DesiredState desired = build.desire();
+    const Plan nothing_there = plan_reconcile(desired, ActualState{}, {"shop-db-1"});
+    for (const char* name :
+         {"container/shop-db-1", "container/shop-web-1", "container/shop-last-1"}) {
+      EXPECT_EQ(nothing_there.step(name), nullptr) << name;
+    }
+    ActualState actual = running(desired);
+    for (auto& container : actual.containers) {
+      container.status = ContainerStatus::Exited;
+      container.exit.known = true;
+    }
+    const bool starts = condition == spec::Condition::Started;  // it has been, once
+    EXPECT_EQ(
+        steps_of(plan_reconcile(desired, actual, {"shop-db-1"})),
+        starts ? (Texts{"container/shop-web-1 start", "container/shop-last-1 start"}) : Texts{});
+    EXPECT_EQ(steps_of(plan_reconcile(desired, actual)).size(), 3U);
+  }
+}
+
 TEST(Reconcile, LeavesEndedWhatIsToStayEnded) {
   StackBuilder build = shop();
   build.service("web").restart.mode = spec::RestartMode::UnlessStopped;
