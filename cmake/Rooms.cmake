@@ -21,7 +21,7 @@ endif()
 target_compile_definitions(stack_options INTERFACE STACK_VERSION="${PROJECT_VERSION}")
 
 # Rooms that read what others wrote.
-set(STACK_FUZZED_ROOMS base spec image fetch supervisor)
+set(STACK_FUZZED_ROOMS base spec planner image fetch supervisor)
 
 # stack_room(NAME LINK targets...): the library of src/NAME.
 function(stack_room name)
