@@ -196,6 +196,22 @@ std::optional<planner::SupervisorLook> look_at_supervisor(const base::ProjectPat
   return out;
 }
 
+namespace {
+
+// A supervisor that has just come may wait for the one before to let go of a port
+// (Supervisor::hold_ports): what is not held is looked at again before it is said.
+std::vector<netfab::Reservation> unreserved_for_long(
+    const std::vector<netfab::PublishedPort>& ports) {
+  std::vector<netfab::Reservation> out = netfab::unreserved(ports);
+  for (int i = 0; !out.empty() && i < 40; ++i) {
+    ::usleep(10'000);
+    out = netfab::unreserved(ports);
+  }
+  return out;
+}
+
+}  // namespace
+
 void look_closer(planner::ActualState& actual, const planner::DesiredState& wished,
                  const base::ProjectPaths& paths) {
   actual.supervisor = look_at_supervisor(paths);
@@ -205,7 +221,7 @@ void look_closer(planner::ActualState& actual, const planner::DesiredState& wish
   if (pair && !pair->process.valid() && pair->keeper_gone) actual.supervisor_alive = false;
   // Without a supervisor nobody holds anything, which is told as that.
   if (actual.supervisor_alive) {
-    for (const netfab::Reservation& each : netfab::unreserved(actual.fabric.ports)) {
+    for (const netfab::Reservation& each : unreserved_for_long(actual.fabric.ports)) {
       actual.unheld.push_back(each.str());
     }
   }

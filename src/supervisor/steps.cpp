@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/crash_point.hpp"
 #include "base/error.hpp"
@@ -262,7 +263,22 @@ void Supervisor::publish(const std::vector<netfab::PublishedPort>& ports) {
     base::log::warn(base::cat("[", listen.address.str(), "]:", listen.port,
                               " is not served: ", base::errno_text(error)));
   }
-  for (const auto& [reservation, error] : reservations_.set(ports)) {
+  hold_ports(ports, 0);
+}
+
+// Who was killed a moment ago, or a child of it that has not begun its program yet, may have a port
+// still: tried again, ever less often, for five seconds.
+void Supervisor::hold_ports(const std::vector<netfab::PublishedPort>& ports, unsigned attempt) {
+  constexpr unsigned kAttempts = 9;
+  loop_.remove(std::exchange(hold_timer_, 0));
+  const auto failed = reservations_.set(ports);
+  if (failed.empty()) return;
+  if (attempt < kAttempts) {
+    const base::Duration pause = std::chrono::milliseconds(10) * (1U << attempt);
+    hold_timer_ = loop_.after(pause, [this, ports, attempt] { hold_ports(ports, attempt + 1); });
+    return;
+  }
+  for (const auto& [reservation, error] : failed) {
     base::log::warn(base::cat(reservation.str(),
                               " is published, and cannot be held: ", base::errno_text(error)));
   }

@@ -85,6 +85,7 @@ class Supervisor final : public executor::Actuator {
   // Under lock_networks().
   void release_lease(const std::string& network, const std::string& container);
   void publish(const std::vector<netfab::PublishedPort>& ports);
+  void hold_ports(const std::vector<netfab::PublishedPort>& ports, unsigned attempt);
   void watch_tables();
   void mend_tables_later();
   void mend_tables_after(base::Duration pause);
@@ -122,6 +123,7 @@ class Supervisor final : public executor::Actuator {
   std::unique_ptr<Dns> dns_;
   std::set<std::string> dns_attached_;
   std::vector<netfab::PublishedPort> published_;  // sorted
+  Loop::Id hold_timer_ = 0;
   std::optional<netfab::TableWatch> tables_;
   bool tables_changed_ = false;
   base::Duration tables_mended_{0};  // when last

@@ -138,7 +138,8 @@ class Reservations(harness.Case):
             thief.bind(("0.0.0.0", 8080))
             self.up("8080:80")
             self.answers("http://127.0.0.1:8080/")
-            self.assertIn("0.0.0.0:8080/tcp", harness.read(self.machine.root / "lib/stacks/held/supervisor.log"))
+            log = self.machine.root / "lib/stacks/held/supervisor.log"
+            harness.wait_until(lambda: "0.0.0.0:8080/tcp" in harness.read(log), "it to be given up", 30)
         before = self.machine.init("held-web-1")
         self.assertIn("0.0.0.0:8080/tcp", self.stack("plan").out)
         self.assertIn("0.0.0.0:8080/tcp", self.stack("reconcile").out)
