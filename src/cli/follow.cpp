@@ -216,6 +216,9 @@ void LogFollower::follow_until(const std::atomic<bool>& done) {
 
 ActualState LogFollower::look() {
   ActualState actual = observe_told(paths_);
+  for (ActualContainer& each : actual.containers) {
+    if (each.unsettled && actual.supervisor_alive) each.status = ContainerStatus::Running;
+  }
   // What ended before the first look still gets its line.
   if (!looked_) {
     for (const ActualContainer& each : actual.containers) {

@@ -72,6 +72,7 @@ void look_at_process(planner::ActualContainer& container, const base::ProjectPat
   }
   if (!claims_running) return;
   container.status = ContainerStatus::Exited;
+  container.unsettled = true;
   container.exit = {};
   if (!exits) exits = read_exits(paths.exits);
   for (const ExitRecord& record : *exits) {

@@ -110,11 +110,12 @@ void Container::ended(const planner::ExitState& exit) {
       begin_launch([](const executor::StepResult&) {});
     });
   }
+  // Before the record: who reads there that it has ended finds all that it printed.
+  host_.logs.settle(spec_.name);
   save();
   CRASH_POINT("ended/saved");
   executor::unpin_process(executor::process_pin(host_.paths, spec_.name));
   host_.keeper.forget(process);
-  host_.logs.settle(spec_.name);
   if (spec_.tty && !owned()) out_.reset();
   base::log::info(base::cat(spec_.name, ": ", end_text(state_.exit)));
   if (const Done interrupted = std::exchange(hooks_done_, nullptr)) {
