@@ -30,10 +30,10 @@ std::string staleness(const planner::PlanFile& file, const Planned& planned) {
   std::vector<std::string> changed =
       planner::changed_facts(file.facts, planner::basis_facts(planned.actual, file.plan));
   if (file.intent != intent_hash(planned.recorded)) {
-    changed.insert(changed.begin(), "what was last brought up is another");
+    changed.insert(changed.begin(), "something else was brought up since");
   }
   if (changed.empty() && planner::basis_of(planned.actual, file.plan) != file.plan.basis) {
-    changed.emplace_back("its basis is another");
+    changed.emplace_back("what the kernel has is not the same");
   }
   const std::size_t count = changed.size();
   if (count > kShown) {
@@ -69,9 +69,8 @@ void check_images(const planner::Plan& plan, const base::Roots& roots) {
   }
 }
 
-std::vector<WaitFailure> carry_out_file(const Context& context, const Arguments& args,
-                                        const planner::PlanFile& file, const Planned& planned,
-                                        int& status) {
+int carry_out_file(const Context& context, const Arguments& args, const planner::PlanFile& file,
+                   const Planned& planned) {
   const base::ProjectPaths paths(context.roots, file.plan.project);
   forget_repairs(paths);
   Signals interrupts({SIGINT, SIGTERM});
@@ -99,8 +98,9 @@ std::vector<WaitFailure> carry_out_file(const Context& context, const Arguments&
         wait_healthy({paths, planned.desired, meant, args.up.wait_timeout, progress, interrupts});
   }
   progress.finish();
-  status = interrupts.count() > 0 ? kInterrupted : report(context, result, progress);
-  return unready;
+  const int status = interrupts.count() > 0 ? kInterrupted : report(context, result, progress);
+  write_text(STDERR_FILENO, describe_unready(unready, context.err_colour));
+  return unready.empty() ? status : kFailed;
 }
 
 }  // namespace
@@ -123,12 +123,7 @@ int apply(const Context& context, const Arguments& args) {
   }
   check_images(file.plan, context.roots);
   check_obstacles({}, paths, planned);
-  int status = kDone;
-  const std::vector<WaitFailure> unready = carry_out_file(context, args, file, planned, status);
-  for (const WaitFailure& each : unready) {
-    write_text(STDERR_FILENO, render_error(each.text, each.hint, context.err_colour));
-  }
-  return unready.empty() ? status : kFailed;
+  return carry_out_file(context, args, file, planned);
 }
 
 }  // namespace cli

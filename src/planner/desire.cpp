@@ -9,7 +9,7 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "planner/addresses.hpp"
-#include "planner/anonymous.hpp"
+#include "planner/desire_mounts.hpp"
 #include "planner/desire_ports.hpp"
 #include "planner/desired.hpp"
 #include "planner/file_objects.hpp"
@@ -352,66 +352,6 @@ class Desirer {
     }
   }
 
-  std::string add_anonymous_volume(const Container& container, const std::string& target) {
-    std::string name = anonymous_volume(stack_.name, container, target);
-    out_.volumes.push_back({"", name, false, {}});
-    return name;
-  }
-
-  void desire_mounts(const spec::Service& service, const ImageFacts& image, Container& container) {
-    std::set<std::string> targets;
-    for (const auto* files : {&container.configs, &container.secrets}) {
-      for (const FileSpec& file : *files) targets.insert(file.target);
-    }
-    for (const spec::Mount& mount : service.mounts) {
-      MountSpec out;
-      out.type = mount.type;
-      out.source = mount.source;
-      out.target = base::clean_path(mount.target);
-      out.read_only = mount.read_only;
-      out.create_host_path = mount.create_host_path;
-      out.propagation = mount.propagation;
-      out.nocopy = mount.nocopy;
-      out.subpath = mount.subpath;
-      out.tmpfs_size = mount.tmpfs_size;
-      out.tmpfs_mode = mount.tmpfs_mode;
-      out.tmpfs_options = mount.tmpfs_options;
-      const spec::Place place = mount.place.known() ? mount.place : service.place;
-      if (!targets.insert(out.target).second) {
-        problems_.add(place, cat("service \"", service.name, "\": two mounts at ", out.target));
-      }
-      if (mount.type == spec::MountType::Volume) {
-        if (mount.source.empty()) {
-          out.source = add_anonymous_volume(container, out.target);
-        } else if (const auto volume = stack_.volumes.find(mount.source);
-                   volume != stack_.volumes.end()) {
-          out.source = volume->second.name;
-        } else {
-          problems_.add(place,
-                        cat("service \"", service.name, "\" refers to undefined volume \"",
-                            mount.source, "\""),
-                        "declare it under the top-level `volumes`");
-        }
-      }
-      container.mounts.push_back(std::move(out));
-    }
-    for (const std::string& path : image.volumes) {
-      MountSpec out;
-      out.type = spec::MountType::Volume;
-      out.target = base::clean_path(path);
-      if (!targets.insert(out.target).second) continue;
-      if (out.target == "/" || spec::is_kernels_own(out.target)) {
-        problems_.add(service.image.place.known() ? service.image.place : service.place,
-                      cat("service \"", service.name, "\": image ", service.image.value,
-                          " declares a volume at ", out.target, ", where nothing can be mounted"),
-                      "use an image that does not");
-        continue;
-      }
-      out.source = add_anonymous_volume(container, out.target);
-      container.mounts.push_back(std::move(out));
-    }
-  }
-
   // The same for every replica.
   void give_files(const spec::Service& service, Container& container) {
     auto [at, added] = files_.try_emplace(service.name);
@@ -555,7 +495,7 @@ class Desirer {
     out.hostname = service.hostname.empty() ? host_name_from(out.name) : service.hostname;
     out.domainname = service.domainname;
     give_files(service, out);
-    desire_mounts(service, image, out);
+    desire_mounts(stack_, service, image, out, out_, problems_);
     desire_network(service, out);
     publish_ports(service, networks_, world_, out, problems_);
     desire_dependencies(service, out);

@@ -107,7 +107,7 @@ class PlanFile(harness.Case):
         self.assertNotEqual(m.init("planfile-web-1"), before["planfile-web-1"])
         self.assertEqual({step["target"] for step in self.pending()}, set(NAMES))
         # It has been carried out: what it was made from is no more.
-        self.assert_refused(path, match=r"stale.*since 20\d\d-.*: what was last brought up is another; "
+        self.assert_refused(path, match=r"stale.*since 20\d\d-.*: something else was brought up since; "
                                         r"container planfile-web-1 has changed")
         self.down()
 

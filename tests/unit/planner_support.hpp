@@ -2,6 +2,8 @@
 // executor that applies a plan to an ActualState as the kernel would show it afterwards.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <map>
 #include <string>
@@ -10,6 +12,7 @@
 #include "base/text.hpp"
 #include "planner/desired.hpp"
 #include "planner/plan.hpp"
+#include "spec/diagnostic.hpp"
 #include "spec/stack.hpp"
 
 namespace planner_test {
@@ -213,6 +216,23 @@ inline planner::ActualState running(const planner::DesiredState& desired) {
   planner::ActualState out;
   out.supervisor_alive = true;
   return apply(planner::diff(desired, out), out);
+}
+
+// The texts of the diagnostics that desire() throws; empty: it did not.
+inline std::vector<std::string> errors_of(const StackBuilder& build,
+                                          const planner::World& world = StackBuilder::world()) {
+  std::vector<std::string> out;
+  try {
+    (void)build.desire(world);
+  } catch (const spec::SpecError& error) {
+    for (const auto& diagnostic : error.diagnostics()) out.push_back(diagnostic.text);
+  }
+  return out;
+}
+
+inline const planner::Container& only(const planner::DesiredState& desired) {
+  EXPECT_EQ(desired.containers.size(), 1U);
+  return desired.containers.front();
 }
 
 }  // namespace planner_test
