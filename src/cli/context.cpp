@@ -190,8 +190,9 @@ planner::ActualState observe_told(const base::ProjectPaths& paths) {
 
 Recorded look_up(const Context& context) {
   base::ProjectPaths paths = context.project();
-  auto intent = executor::recorded_intent(paths);
+  // In this order: see executor::observe_with_intent().
   auto actual = observe_told(paths);
+  auto intent = executor::recorded_intent(paths);
   return {std::move(paths), std::move(intent), std::move(actual)};
 }
 

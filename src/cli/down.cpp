@@ -69,8 +69,9 @@ int down(const Context& context, const Arguments& args) {
   const auto result = carry_out(
       {context, paths, progress, options, interrupts.fd(), [&]() -> std::optional<planner::Plan> {
          if (!first) {
-           recorded.intent = executor::recorded_intent(paths);
-           recorded.actual = executor::observe(paths);
+           auto [intent, actual] = executor::observe_with_intent(paths);
+           recorded.intent = std::move(intent);
+           recorded.actual = std::move(actual);
          }
          first = false;
          if (nothing_there(recorded)) return {};

@@ -62,8 +62,9 @@ int carry_out_plan(const Context& context, const Arguments& args, Recorded recor
   const auto result = carry_out(
       {context, paths, progress, options, interrupts.fd(), [&]() -> std::optional<planner::Plan> {
          if (!first) {
-           recorded.intent = executor::recorded_intent(paths);
-           recorded.actual = executor::observe(paths);
+           auto [intent, actual] = executor::observe_with_intent(paths);
+           recorded.intent = std::move(intent);
+           recorded.actual = std::move(actual);
          }
          first = false;
          planner::Plan plan = make(intent_of(recorded), recorded.actual);

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <future>
 #include <set>
 
 #include "base/error.hpp"
@@ -163,9 +162,7 @@ int reconcile_one(const Context& context, const base::ProjectPaths& paths, unsig
   options.give_up_after = kLastBreath;
   const auto result = carry_out(
       {context, paths, progress, options, end.get(), [&]() -> std::optional<planner::Plan> {
-         auto seen = std::async(std::launch::async, [&paths] { return executor::observe(paths); });
-         const auto intent = executor::recorded_intent(paths);
-         planner::ActualState actual = seen.get();
+         auto [intent, actual] = executor::observe_with_intent(paths);
          if (!intent) {
            if (!base::exists(paths.desired)) return {};
            throw base::Error(

@@ -158,12 +158,11 @@ class ServiceRun {
     Progress progress({ProgressMode::Quiet, context_.globals.ansi});
     const auto result =
         carry_out({context_, paths_, progress, {}, -1, [&]() -> std::optional<planner::Plan> {
-                     const auto intent = executor::recorded_intent(paths_);
+                     const auto [intent, actual] = executor::observe_with_intent(paths_);
                      planner::DownOptions options;
                      options.containers = {name_};
                      if (!intent) return {};
-                     planner::Plan plan =
-                         planner::plan_down(*intent, executor::observe(paths_), options);
+                     planner::Plan plan = planner::plan_down(*intent, actual, options);
                      if (plan.empty()) return {};
                      return plan;
                    }});

@@ -70,7 +70,8 @@ std::vector<std::string> lost_mounts(const planner::Container& wished, pid_t pid
   return out;
 }
 
-// A container that runs, has a look begun, and is wished for.
+// A container that runs, has a look begun, and is wished for. Not one that is being started: it
+// would be seen without what it is about to get.
 struct Subject {
   ActualContainer& container;
   const planner::Container& spec;
@@ -80,7 +81,8 @@ std::vector<Subject> begin_looks(planner::ActualState& actual,
                                  const planner::DesiredState& wished) {
   std::vector<Subject> out;
   for (ActualContainer& container : actual.containers) {
-    const planner::Container* spec = runs(container) ? wished.container(container.name) : nullptr;
+    const bool begun = runs(container) && !container.unsettled;
+    const planner::Container* spec = begun ? wished.container(container.name) : nullptr;
     if (spec == nullptr) continue;
     container.look.emplace();
     out.push_back({container, *spec});

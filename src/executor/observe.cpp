@@ -2,7 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+
+#include <future>
+#include <tuple>
 
 #include "base/files.hpp"
 #include "base/json.hpp"
@@ -68,6 +72,7 @@ void look_at_process(planner::ActualContainer& container, const base::ProjectPat
   if (const auto init = find_init(paths.container_cgroup(container.name))) {
     container.status = ContainerStatus::Running;
     container.process = *init;
+    container.unsettled = true;
     return;
   }
   if (!claims_running) return;
@@ -140,6 +145,21 @@ std::optional<planner::DesiredState> recorded_intent(const base::ProjectPaths& p
   } catch (const nlohmann::json::exception&) {
     return {};
   }
+}
+
+Seen observe_with_intent(const base::ProjectPaths& paths) {
+  // It is replaced by a rename: another file each time.
+  const auto version = [&paths] {
+    struct ::stat info {};
+    if (::stat(paths.desired.c_str(), &info) != 0) info = {};
+    return std::tuple(info.st_ino, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+  };
+  auto actual = std::async(std::launch::async, [&paths] { return observe(paths); });
+  const auto before = version();
+  Seen out{recorded_intent(paths), {}};
+  out.actual = actual.get();
+  if (version() != before) out.intent = recorded_intent(paths);
+  return out;
 }
 
 void record_intent(const base::ProjectPaths& paths, const planner::DesiredState& intent) {

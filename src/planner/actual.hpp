@@ -70,8 +70,8 @@ struct ActualContainer {
   unsigned step = 0;    // n: the n-th of its service's `pre_start`; 0: none
   // Its record has gone from the runtime folder while it runs: known from the intent.
   bool recovered = false;
-  // Its process has ended and the supervisor, if there is one, has not come to it yet: what it
-  // printed last may not be in its log.
+  // The supervisor, if there is one, has not come to it yet: it has ended, and what it printed last
+  // may not be in its log; or it is being started, and what it is to have inside may not be there.
   bool unsettled = false;
   // It was there before the machine was started; its files and its record are kept.
   bool from_before = false;
