@@ -1,10 +1,12 @@
 #include "base/process.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -20,19 +22,26 @@ const std::string& boot_id() {
 }
 
 std::optional<ProcessStat> process_stat(pid_t pid) {
-  std::optional<std::string> text;
-  try {
-    text = try_read_file(cat("/proc/", pid, "/stat"));
-  } catch (const SysError& error) {
-    if (error.errnum() == ESRCH) return {};
-    throw;
-  }
-  if (!text) return {};
+  const std::string path = cat("/proc/", pid, "/stat");
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return {};
+  if (!fd && errno != ESRCH) throw_errno("open", path);
+  std::array<char, 2048> bytes;  // one line, that the kernel gives at once
+  const ssize_t n = fd ? ::read(fd.get(), bytes.data(), bytes.size()) : 0;
+  if (n < 0 && errno != ESRCH) throw_errno("read", path);
+  if (n <= 0) return {};
+  const std::string_view text(bytes.data(), static_cast<std::size_t>(n));
   // The command may hold blanks and parentheses: fields are counted from the last ')'.
-  const std::size_t close = text->rfind(')');
-  if (close == std::string::npos || close + 2 >= text->size()) return {};
-  const std::vector<std::string> fields = split(std::string_view(*text).substr(close + 2), ' ');
-  if (fields.size() < 29) return {};
+  const std::size_t close = text.rfind(')');
+  if (close == std::string_view::npos || close + 2 >= text.size()) return {};
+  std::array<std::string_view, 29> fields;
+  std::string_view rest = text.substr(close + 2);
+  for (std::string_view& field : fields) {
+    if (rest.empty()) return {};
+    const std::size_t blank = std::min(rest.find(' '), rest.size());
+    field = rest.substr(0, blank);
+    rest.remove_prefix(std::min(blank + 1, rest.size()));
+  }
   ProcessStat out;
   out.state = fields[0].empty() ? '?' : fields[0][0];
   out.parent = static_cast<pid_t>(parse_int(fields[1]).value_or(0));

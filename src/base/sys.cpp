@@ -70,9 +70,9 @@ std::string read_all(int fd, std::string_view object, std::size_t limit) {
   std::string out;
   std::size_t room = 4096;
   struct stat info {};
-  if (::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0) {
-    room = static_cast<std::size_t>(info.st_size) + 1;
-  }
+  // Not one of /proc, which has no size and may say more after a short read.
+  const bool sized = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0;
+  if (sized) room = static_cast<std::size_t>(info.st_size) + 1;
   while (true) {
     const std::size_t used = out.size();
     out.resize(used + room);
@@ -84,6 +84,7 @@ std::string read_all(int fd, std::string_view object, std::size_t limit) {
     }
     out.resize(used + static_cast<std::size_t>(n));
     if (n == 0) return out;
+    if (out.size() <= limit && sized && static_cast<std::size_t>(n) < room) return out;
     if (out.size() > limit) throw SysError(EFBIG, "read", object);
     room = out.size() < 65536 ? 4096 : 65536;
   }

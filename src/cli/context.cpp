@@ -190,7 +190,7 @@ planner::ActualState observe_told(const base::ProjectPaths& paths) {
 
 Recorded look_up(const Context& context) {
   base::ProjectPaths paths = context.project();
-  // In this order: see executor::observe_with_intent().
+  // In this order: see executor::StackLook.
   auto actual = observe_told(paths);
   auto intent = executor::recorded_intent(paths);
   return {std::move(paths), std::move(intent), std::move(actual)};

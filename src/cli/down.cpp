@@ -6,6 +6,7 @@
 #include "cli/errors.hpp"
 #include "cli/service_images.hpp"
 #include "cli/signals.hpp"
+#include "executor/stack_look.hpp"
 
 namespace cli {
 

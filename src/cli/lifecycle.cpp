@@ -14,7 +14,7 @@
 #include "cli/signals.hpp"
 #include "cli/terminal.hpp"
 #include "cli/wait_healthy.hpp"
-#include "executor/observe.hpp"
+#include "executor/stack_look.hpp"
 
 namespace cli {
 

@@ -1,12 +1,10 @@
 #include "cli/preflight.hpp"
 
 #include <algorithm>
-#include <future>
 #include <set>
 
 #include "base/error.hpp"
 #include "cli/ensure_images.hpp"
-#include "executor/look.hpp"
 #include "executor/world.hpp"
 #include "netfab/ports.hpp"
 #include "planner/pre_start.hpp"
@@ -132,12 +130,13 @@ planner::DesiredState desire_beside(const spec::Stack& stack, const planner::Wor
 
 }  // namespace
 
-Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
-                  const planner::DiffOptions& options, const planner::OneOffOptions* one_off) {
+Planned make_plan(const PlanRequest& request, std::unique_ptr<executor::StackLook> look) {
+  const auto& [loaded, paths, options, one_off] = request;
+  if (!look || !look->serves(paths.project)) {
+    look = std::make_unique<executor::StackLook>(paths);
+  }
   Planned out;
-  // Half of what is to be read is what is wished for, the other half what is there.
-  auto seen = std::async(std::launch::async, [&paths] { return executor::observe(paths); });
-  out.recorded = executor::recorded_intent(paths);
+  out.recorded = look->take_intent();
   const planner::DesiredState* recorded = out.recorded ? &*out.recorded : nullptr;
   // An image that only a service nobody asked for has need not be here.
   std::vector<std::string> wanted = options.services;
@@ -146,17 +145,21 @@ Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
                                             : options.no_deps
                                                 ? planner::with_steps(loaded.stack, wanted)
                                                 : with_dependencies(loaded.stack, wanted);
-  const planner::World world = executor::gather_world(
-      {.stack = loaded.stack, .paths = paths, .recorded = recorded, .services = services});
+  const planner::World world = executor::gather_world({.stack = loaded.stack,
+                                                       .paths = paths,
+                                                       .recorded = recorded,
+                                                       .services = services,
+                                                       .routes = look->take_routes()});
   out.desired = one_off == nullptr
                     ? planner::desire(loaded.stack, world, executor::Names(paths))
                     : desire_beside(loaded.stack, world, executor::Names(paths), *one_off);
   if (one_off != nullptr) planner::mark_one_off(out.desired, *one_off);
   planner::mark_steps(out.desired);
   choose_host_ports(out.desired);
-  out.actual = seen.get();
+  out.actual = look->take_actual();
+  if (look->is_torn()) return make_plan(request);
   if (recorded != nullptr) planner::keep_one_offs(out.desired, *recorded, out.actual);
-  executor::look_closer(out.actual, out.desired, paths);
+  look->look_again(out.actual, out.desired);
   planner::DiffOptions with_record = options;
   with_record.recorded = recorded;
   if (recorded != nullptr) {

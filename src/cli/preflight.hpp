@@ -2,11 +2,13 @@
 // choose, and what stands in the way: ports in use, a firewall that drops what is forwarded.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/context.hpp"
+#include "executor/stack_look.hpp"
 #include "planner/one_off.hpp"
 #include "planner/plan.hpp"
 
@@ -18,12 +20,16 @@ struct Planned {
   planner::ActualState actual;
   planner::Plan plan;
 };
-// Observes and plans; changes nothing. Host ports left open by the file get a number.
-// `one_off`: what `run` adds to the stack; its service is in the stack already, under
-// one_off_key().
-Planned make_plan(const spec::Loaded& loaded, const base::ProjectPaths& paths,
-                  const planner::DiffOptions& options,
-                  const planner::OneOffOptions* one_off = nullptr);
+struct PlanRequest {
+  const spec::Loaded& loaded;
+  const base::ProjectPaths& paths;
+  const planner::DiffOptions& options;
+  // What `run` adds to the stack; its service is in the stack already, under one_off_key().
+  const planner::OneOffOptions* one_off = nullptr;
+};
+// Observes and plans; changes nothing. Host ports left open by the file get a number. `look`: one
+// that has begun already; one of another stack or an old one is not used.
+Planned make_plan(const PlanRequest& request, std::unique_ptr<executor::StackLook> look = {});
 
 // Throws spec::SpecError with every port that somebody else holds (place and holder), or
 // base::Error for a forward chain that would drop. Only what the plan touches is looked at.

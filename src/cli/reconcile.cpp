@@ -17,7 +17,7 @@
 #include "cli/repairs.hpp"
 #include "cli/terminal.hpp"
 #include "executor/look.hpp"
-#include "executor/observe.hpp"
+#include "executor/stack_look.hpp"
 
 namespace cli {
 

@@ -18,6 +18,7 @@
 #include "cli/pty.hpp"
 #include "cli/relay_pipes.hpp"
 #include "executor/container_state.hpp"
+#include "executor/stack_look.hpp"
 #include "image/store.hpp"
 #include "planner/pre_start.hpp"
 #include "supervisor/run_owner.hpp"
@@ -55,7 +56,7 @@ class ServiceRun {
   }
 
   int print() {
-    planned_ = make_plan(loaded_, paths_, diff_, &one_off_);
+    planned_ = make_plan({loaded_, paths_, diff_, &one_off_});
     write_text(STDOUT_FILENO, planner::to_text(planned_.plan, {context_.out_colour}));
     return kDone;
   }
@@ -114,7 +115,7 @@ class ServiceRun {
     options.stdin_pipe = input.first.get();
     const auto result = carry_out(
         {context_, paths_, progress, options, signals.fd(), [&]() -> std::optional<planner::Plan> {
-           planned_ = make_plan(loaded_, paths_, diff_, &one_off_);
+           planned_ = make_plan({loaded_, paths_, diff_, &one_off_});
            check_own_ports(planned_.plan.desired, name_);
            check_obstacles(loaded_, paths_, planned_);
            if (planned_.plan.empty()) return {};

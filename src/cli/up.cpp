@@ -13,7 +13,6 @@
 #include "cli/preflight.hpp"
 #include "cli/repairs.hpp"
 #include "cli/wait_healthy.hpp"
-#include "executor/world.hpp"
 #include "image/store.hpp"
 #include "planner/pre_start.hpp"
 
@@ -55,17 +54,27 @@ void apply_scale(spec::Stack& stack, const std::map<std::string, unsigned>& scal
   }
 }
 
-spec::Loaded load_for(const Context& context, const Arguments& args) {
-  executor::begin_host_look();
+// The file, and a look at what is there of its stack that has begun meanwhile.
+struct Read {
+  spec::Loaded loaded;
+  std::unique_ptr<executor::StackLook> look;
+};
+
+Read read_for(const Context& context, const Arguments& args) {
+  Read out;
   spec::LoadOptions options = context.load_options();
+  options.on_likely_name = [&](const std::string& name) {
+    out.look = std::make_unique<executor::StackLook>(base::ProjectPaths(context.roots, name));
+  };
   options.wanted = args.names;
   for (const auto& entry : args.up.scale) options.wanted.push_back(entry.first);
-  spec::Loaded loaded = context.load_and_warn(options);
+  out.loaded = context.load_and_warn(options);
+  spec::Loaded& loaded = out.loaded;
   check_services(args.names, service_names(loaded.stack), loaded.stack.name);
   if (args.up.build) refuse_build(loaded, services_meant(loaded, args));
   apply_scale(loaded.stack, args.up.scale);
   planner::add_steps(loaded.stack);
-  return loaded;
+  return out;
 }
 
 void warn_of_orphans(const Context& context, const planner::Plan& plan) {
@@ -87,9 +96,10 @@ base::Fd hold_images(const Context& context, const spec::Loaded& loaded, const A
 }
 
 int print_plan(const Context& context, const Arguments& args) {
-  const spec::Loaded loaded = load_for(context, args);
-  const base::ProjectPaths paths(context.roots, loaded.stack.name);
-  const Planned planned = make_plan(loaded, paths, diff_options(args));
+  Read read = read_for(context, args);
+  const base::ProjectPaths paths(context.roots, read.loaded.stack.name);
+  const planner::DiffOptions options = diff_options(args);
+  const Planned planned = make_plan({read.loaded, paths, options}, std::move(read.look));
   if (!args.plan.out.empty()) save_plan(context, planned, args.names, args.plan.out);
   if (args.plan.out == "-") {
     // Nothing but the plan.
@@ -137,12 +147,12 @@ void remember_made(planner::DiffOptions& diff, const planner::ActualState& actua
 
 class BringingUp {
  public:
-  BringingUp(const Context& context, const Arguments& args, const spec::Loaded& loaded,
-             LogFollower::Options logs)
+  BringingUp(const Context& context, const Arguments& args, Read read, LogFollower::Options logs)
       : context_(context),
         args_(args),
-        loaded_(loaded),
-        paths_(context.roots, loaded.stack.name),
+        loaded_(std::move(read.loaded)),
+        look_(std::move(read.look)),
+        paths_(context.roots, loaded_.stack.name),
         interrupts_({SIGINT, SIGTERM}),
         logs_(paths_, judging(std::move(logs))) {
     if (args.up.detach) interrupts_.end_at(2);
@@ -175,7 +185,7 @@ class BringingUp {
     if (args_.stop_timeout) options.stop_timeout = std::chrono::seconds(*args_.stop_timeout);
     planner::DiffOptions diff = diff_options(args_);
     const auto make = [&]() -> std::optional<planner::Plan> {
-      planned_ = make_plan(loaded_, paths_, diff);
+      planned_ = make_plan({loaded_, paths_, diff}, std::move(look_));
       check_obstacles(loaded_, paths_, planned_);
       if (!diff.recreate_seen) {
         meant_ = containers_meant(planned_, args_.names);
@@ -204,7 +214,8 @@ class BringingUp {
 
   const Context& context_;
   const Arguments& args_;
-  const spec::Loaded& loaded_;
+  const spec::Loaded loaded_;
+  std::unique_ptr<executor::StackLook> look_;  // for the first plan
   base::ProjectPaths paths_;
   Signals interrupts_;
   Planned planned_;
@@ -216,12 +227,12 @@ class BringingUp {
 
 int up(const Context& context, const Arguments& args) {
   if (context.globals.dry_run) return print_plan(context, args);
-  const spec::Loaded loaded = load_for(context, args);
+  Read read = read_for(context, args);
   require_root("up");
-  LogFollower::Options logs = foreground_options(context, args, loaded.stack);
+  LogFollower::Options logs = foreground_options(context, args, read.loaded.stack);
   // Before anything is changed.
-  base::Fd lease = hold_images(context, loaded, args);
-  return BringingUp(context, args, loaded, std::move(logs)).run(std::move(lease));
+  base::Fd lease = hold_images(context, read.loaded, args);
+  return BringingUp(context, args, std::move(read), std::move(logs)).run(std::move(lease));
 }
 
 }  // namespace cli

@@ -77,30 +77,34 @@ std::optional<planner::ActualContainer> read_state(const base::ProjectPaths& pat
 }
 
 void write_state(const base::ProjectPaths& paths, const planner::ActualContainer& state) {
-  const nlohmann::json out{{"boot", base::boot_id()},
-                           {"version", kStateVersion},
-                           {"service", state.service},
-                           {"index", state.index},
-                           {"status", static_cast<int>(state.status)},
-                           {"pid", state.process.pid},
-                           {"start_time", state.process.start_time},
-                           {"created_at", to_ns(state.created_at)},
-                           {"started_at", to_ns(state.started_at)},
-                           {"exit_known", state.exit.known},
-                           {"exit_code", state.exit.code},
-                           {"exit_signal", state.exit.signal},
-                           {"oom_killed", state.exit.oom_killed},
-                           {"finished_at", to_ns(state.exit.finished_at)},
-                           {"health", static_cast<int>(state.health)},
-                           {"health_failures", state.health_failures},
-                           {"restarts", state.restarts},
-                           {"recent_restarts", state.recent_restarts},
-                           {"health_output", state.health_output},
-                           {"hooks_pending", state.hooks_pending},
-                           {"stopped_by_user", state.stopped_by_user},
-                           {"oneoff", state.oneoff},
-                           {"step", state.step},
-                           {"error", state.error}};
+  nlohmann::json out{{"boot", base::boot_id()},
+                     {"version", kStateVersion},
+                     {"service", state.service},
+                     {"status", static_cast<int>(state.status)}};
+  // Every command reads these files of all containers: what is as it begins is not in them.
+  const auto put = [&out](const char* key, const auto& value, const auto& unwritten) {
+    if (value != unwritten) out[key] = value;
+  };
+  put("index", state.index, 1U);
+  put("pid", state.process.pid, 0);
+  put("start_time", state.process.start_time, 0U);
+  put("created_at", to_ns(state.created_at), 0);
+  put("started_at", to_ns(state.started_at), 0);
+  put("exit_known", state.exit.known, false);
+  put("exit_code", state.exit.code, 0);
+  put("exit_signal", state.exit.signal, 0);
+  put("oom_killed", state.exit.oom_killed, false);
+  put("finished_at", to_ns(state.exit.finished_at), 0);
+  put("health", static_cast<int>(state.health), 0);
+  put("health_failures", state.health_failures, 0U);
+  put("restarts", state.restarts, 0U);
+  put("recent_restarts", state.recent_restarts, 0U);
+  put("health_output", state.health_output, "");
+  put("hooks_pending", state.hooks_pending, false);
+  put("stopped_by_user", state.stopped_by_user, false);
+  put("oneoff", state.oneoff, false);
+  put("step", state.step, 0U);
+  put("error", state.error, "");
   // What a check or a hook printed may be any bytes.
   constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
   base::write_atomic(paths.state(state.name), out.dump(-1, ' ', false, kReplace));

@@ -70,19 +70,19 @@ std::vector<std::string> lost_mounts(const planner::Container& wished, pid_t pid
   return out;
 }
 
-// A container that runs, has a look begun, and is wished for. Not one that is being started: it
-// would be seen without what it is about to get.
-struct Subject {
-  ActualContainer& container;
-  const planner::Container& spec;
-};
+}  // namespace
 
-std::vector<Subject> begin_looks(planner::ActualState& actual,
-                                 const planner::DesiredState& wished) {
+std::vector<Subject> begin_looks(planner::ActualState& actual, const planner::DesiredState& wished,
+                                 const planner::DesiredState* looked_for) {
   std::vector<Subject> out;
   for (ActualContainer& container : actual.containers) {
     const bool begun = runs(container) && !container.unsettled;
     const planner::Container* spec = begun ? wished.container(container.name) : nullptr;
+    if (spec != nullptr && looked_for != nullptr && container.look) {
+      const planner::Container* before = looked_for->container(container.name);
+      if (before != nullptr && *before == *spec) continue;
+    }
+    container.look.reset();
     if (spec == nullptr) continue;
     container.look.emplace();
     out.push_back({container, *spec});
@@ -138,8 +138,9 @@ void look_inside(const std::vector<Subject>& subjects, const planner::ActualStat
   }
 }
 
-// Of the host, for the bridges that are there.
+// For the bridges that are there.
 void look_at_networks(planner::ActualState& actual, const planner::DesiredState& wished) {
+  actual.network_sysctls.clear();
   for (const planner::Network& network : wished.networks) {
     const auto& bridges = actual.fabric.bridges;
     const bool there = std::any_of(bridges.begin(), bridges.end(), [&](const auto& bridge) {
@@ -150,6 +151,8 @@ void look_at_networks(planner::ActualState& actual, const planner::DesiredState&
     if (!differences.empty()) actual.network_sysctls[network.name] = std::move(differences);
   }
 }
+
+namespace {
 
 struct LockHolder {
   base::ProcessId supervisor, keeper;
@@ -214,8 +217,7 @@ std::vector<netfab::Reservation> unreserved_for_long(
 
 }  // namespace
 
-void look_closer(planner::ActualState& actual, const planner::DesiredState& wished,
-                 const base::ProjectPaths& paths) {
+void look_at_host(planner::ActualState& actual, const base::ProjectPaths& paths) {
   actual.supervisor = look_at_supervisor(paths);
   // Both were killed just now and the lock is not free yet: nobody comes after them. (A keeper that
   // lives starts the next supervisor itself.)
@@ -227,8 +229,12 @@ void look_closer(planner::ActualState& actual, const planner::DesiredState& wish
       actual.unheld.push_back(each.str());
     }
   }
-  const std::vector<Subject> subjects = begin_looks(actual, wished);
-  // The two take about as long, and write different parts of a look.
+}
+
+void look_closer(planner::ActualState& actual, const planner::DesiredState& wished,
+                 const base::ProjectPaths& paths) {
+  look_at_host(actual, paths);
+  const std::vector<Subject> subjects = begin_looks(actual, wished, nullptr);
   auto insides = std::async(std::launch::async, [&] { look_inside(subjects, actual, paths); });
   look_at_processes(subjects, paths);
   insides.get();

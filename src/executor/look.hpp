@@ -17,6 +17,24 @@ namespace executor {
 
 void look_closer(planner::ActualState& actual, const planner::DesiredState& wished,
                  const base::ProjectPaths& paths);
+// Its steps, for one that has two threads for them.
+// A container that runs, has a look begun, and is wished for. Not one that is being started: it
+// would be seen without what it is about to get.
+struct Subject {
+  planner::ActualContainer& container;
+  const planner::Container& spec;
+};
+// Begins a look at those that run. `looked_for`: what those that have one were looked at for, which
+// keep it where they are wished for alike; null: none has.
+std::vector<Subject> begin_looks(planner::ActualState& actual, const planner::DesiredState& wished,
+                                 const planner::DesiredState* looked_for);
+// Our own processes, and ports that nobody holds.
+void look_at_host(planner::ActualState& actual, const base::ProjectPaths& paths);
+// These two take about as long, and write different parts of a look.
+void look_at_processes(const std::vector<Subject>& subjects, const base::ProjectPaths& paths);
+void look_inside(const std::vector<Subject>& subjects, const planner::ActualState& actual,
+                 const base::ProjectPaths& paths);
+void look_at_networks(planner::ActualState& actual, const planner::DesiredState& wished);
 
 // Who holds the stack's lock and its parent, as the lock file says; nothing when it says nothing
 // that can be believed.

@@ -89,13 +89,20 @@ std::optional<NetworkRecord> read_network(const base::Roots& roots, const std::s
   return parse(*text);
 }
 
+std::vector<std::string> network_names(const base::Roots& roots) {
+  std::vector<std::string> out;
+  for (std::string& file : base::list_dir(roots.networks())) {
+    if (!file.ends_with(".json")) continue;
+    file.resize(file.size() - 5);
+    out.push_back(std::move(file));
+  }
+  return out;
+}
+
 std::vector<NetworkRecord> read_networks(const base::Roots& roots) {
   std::vector<NetworkRecord> out;
-  for (const std::string& file : base::list_dir(roots.networks())) {
-    if (!file.ends_with(".json")) continue;
-    if (auto record = read_network(roots, file.substr(0, file.size() - 5))) {
-      out.push_back(std::move(*record));
-    }
+  for (const std::string& name : network_names(roots)) {
+    if (auto record = read_network(roots, name)) out.push_back(std::move(*record));
   }
   return out;
 }

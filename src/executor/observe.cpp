@@ -2,11 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-
-#include <future>
-#include <tuple>
 
 #include "base/files.hpp"
 #include "base/json.hpp"
@@ -115,8 +111,7 @@ planner::ActualState observe(const base::ProjectPaths& paths) {
   for (planner::ActualContainer& container : known_without_record(paths, out.containers)) {
     out.containers.push_back(std::move(container));
   }
-  for (const NetworkRecord& network : read_networks(paths.roots))
-    out.networks.push_back(network.name);
+  out.networks = network_names(paths.roots);
   for (const std::string& volume : list_volumes(paths.roots)) out.volumes.push_back({volume});
   netfab::ObservedLinks links = netfab::observe_links();
   out.fabric.bridges = std::move(links.bridges);
@@ -145,21 +140,6 @@ std::optional<planner::DesiredState> recorded_intent(const base::ProjectPaths& p
   } catch (const nlohmann::json::exception&) {
     return {};
   }
-}
-
-Seen observe_with_intent(const base::ProjectPaths& paths) {
-  // It is replaced by a rename: another file each time.
-  const auto version = [&paths] {
-    struct ::stat info {};
-    if (::stat(paths.desired.c_str(), &info) != 0) info = {};
-    return std::tuple(info.st_ino, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
-  };
-  auto actual = std::async(std::launch::async, [&paths] { return observe(paths); });
-  const auto before = version();
-  Seen out{recorded_intent(paths), {}};
-  out.actual = actual.get();
-  if (version() != before) out.intent = recorded_intent(paths);
-  return out;
 }
 
 void record_intent(const base::ProjectPaths& paths, const planner::DesiredState& intent) {

@@ -16,14 +16,6 @@ planner::ActualState observe(const base::ProjectPaths& paths);
 
 // What was last brought up, or nothing: DATA/stacks/PROJECT/desired.json.
 std::optional<planner::DesiredState> recorded_intent(const base::ProjectPaths& paths);
-// Both, of one moment: one that is written while we look is read again. A plan made from an intent
-// older than what was seen would undo what somebody has just brought up; from a newer one it is
-// refused as stale.
-struct Seen {
-  std::optional<planner::DesiredState> intent;
-  planner::ActualState actual;
-};
-Seen observe_with_intent(const base::ProjectPaths& paths);
 // Replaces it.
 void record_intent(const base::ProjectPaths& paths, const planner::DesiredState& intent);
 

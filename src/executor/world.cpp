@@ -1,7 +1,6 @@
 #include "executor/world.hpp"
 
 #include <algorithm>
-#include <future>
 #include <utility>
 
 #include "base/error.hpp"
@@ -105,22 +104,7 @@ void gather_images(const WorldRequest& request, planner::World& world) {
   }
 }
 
-std::optional<std::future<std::vector<base::Cidr>>> routes_in_sight;
-
-std::vector<base::Cidr> take_routes() {
-  if (!routes_in_sight) return netfab::host_routes();
-  auto routes = std::exchange(routes_in_sight, std::nullopt);
-  return routes->get();
-}
-
 }  // namespace
-
-void begin_host_look() {
-  routes_in_sight = std::async(std::launch::async, [] {
-    (void)CgroupHost::get();
-    return netfab::host_routes();
-  });
-}
 
 planner::World gather_world(const WorldRequest& request) {
   const spec::Stack& stack = request.stack;
@@ -155,7 +139,7 @@ planner::World gather_world(const WorldRequest& request) {
                           base::cat("stack volume create ", volume.name)));
     }
   }
-  world.routes = take_routes();
+  world.routes = request.routes;
   if (recorded != nullptr) {
     for (const planner::Container& container : recorded->containers) {
       for (const planner::EndpointSpec& endpoint : container.endpoints) {

@@ -31,6 +31,8 @@ struct NetworkRecord {
 
 std::optional<NetworkRecord> read_network(const base::Roots& roots, const std::string& name);
 std::vector<NetworkRecord> read_networks(const base::Roots& roots);
+// Of those that have a record, whatever it holds.
+std::vector<std::string> network_names(const base::Roots& roots);
 void write_network(const base::Roots& roots, const NetworkRecord& record);
 void forget_network(const base::Roots& roots, const std::string& name);
 // What a stack still has when its intent has gone: its networks, its addresses on those of others.
@@ -60,10 +62,8 @@ struct WorldRequest {
   // The services whose images must be here; empty: all. Those of others may be absent, and are
   // looked for under what their containers were made from.
   std::vector<std::string> services;
+  std::vector<base::Cidr> routes;  // every prefix the host routes or holds
 };
-// Begins to read what no stack file decides (the host's routes, its control groups) on a thread of
-// its own, while the caller reads the file; the next gather_world() takes it.
-void begin_host_look();
 // Throws base::Error for a missing image, a missing external network or volume (with
 // file:line:col).
 planner::World gather_world(const WorldRequest& request);

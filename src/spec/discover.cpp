@@ -149,4 +149,16 @@ std::string normal_project_name(std::string_view name) {
   return out;
 }
 
+std::optional<std::string> name_in_sight(std::string_view text) {
+  constexpr std::string_view kKey = "name:";
+  for (std::size_t at = text.find(kKey); at != std::string_view::npos;
+       at = text.find(kKey, at + kKey.size())) {
+    if (at != 0 && text[at - 1] != '\n') continue;
+    std::string_view value = text.substr(at + kKey.size());
+    value = value.substr(0, value.find_first_of("\r\n#"));
+    return normal_project_name(value);
+  }
+  return {};
+}
+
 }  // namespace spec

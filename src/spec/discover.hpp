@@ -2,6 +2,7 @@
 // through parent folders, the override file, .env, -p, COMPOSE_PROJECT_NAME.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,5 +23,8 @@ std::string shown_name(const std::string& file, const std::string& working_dir);
 
 // Lower case, only letters, digits, '-' and '_', beginning with a letter or digit; may be empty.
 std::string normal_project_name(std::string_view name);
+// What a line "name: NAME" of a stack file says that was not parsed yet; nothing where there is no
+// such line. A guess: the line may lie in a block of text, and variables are taken as they stand.
+std::optional<std::string> name_in_sight(std::string_view text);
 
 }  // namespace spec

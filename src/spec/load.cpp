@@ -47,6 +47,7 @@ class Loader {
     }
     read_environment();
     guess_name();
+    tell_likely_name(files);
     name_from_files(documents, files);
     Scope scope;
     scope.directory = found_.project_directory;
@@ -131,6 +132,17 @@ class Loader {
       project_ = normal_project_name(base::base_name(found_.project_directory));
     }
     environment_.set("COMPOSE_PROJECT_NAME", project_);
+  }
+
+  void tell_likely_name(const std::vector<Documents::Source>& files) const {
+    if (!options_.on_likely_name) return;
+    std::string name = project_;
+    if (!explicit_name_) {
+      for (const Documents::Source& file : files) {
+        if (auto found = name_in_sight(sources_[file.index].text)) name = std::move(*found);
+      }
+    }
+    if (!name.empty()) options_.on_likely_name(name);
   }
 
   // `name:` may stand in any of the files, and is a variable for all of them: so it must be known

@@ -2,6 +2,7 @@
 // canonicalise → extends → include → merge) → normalise → profiles → env files → resolve.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -36,6 +37,9 @@ struct LoadOptions {
   bool to_run = true;
   bool strict = false;  // a variable without value is an error
   StageOptions stages;
+  // Called before the files are parsed with what the project will be called, as far as one can see
+  // by then: another name may come of it.
+  std::function<void(const std::string& name)> on_likely_name;
 };
 
 struct Loaded {

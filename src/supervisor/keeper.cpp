@@ -30,6 +30,7 @@
 #include "supervisor/control.hpp"
 #include "supervisor/keeper_link.hpp"
 #include "supervisor/keeper_state.hpp"
+#include "supervisor/rest.hpp"
 
 extern char** environ;
 
@@ -173,6 +174,7 @@ class Keeper {
     started_at_ = now;
     supervisor_ = spawn_self(kSupervisorName, paths_, theirs.get(), client.get());
     socket_ = std::move(ours);
+    give_back_memory();
   }
 
   void send(KeeperVerb verb, const std::string& text, std::span<const int> fds = {}) {

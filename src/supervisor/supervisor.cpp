@@ -1,7 +1,6 @@
 #include "supervisor/supervisor.hpp"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -21,6 +20,7 @@
 #include "supervisor/client.hpp"
 #include "supervisor/keeper.hpp"
 #include "supervisor/log_reader.hpp"
+#include "supervisor/rest.hpp"
 
 namespace supervisor {
 
@@ -83,8 +83,12 @@ int Supervisor::run(base::Fd first, KeeperLink::Inventory inventory) {
   keeper_watch_ = loop_.watch(keeper_.fd(), EPOLLIN, [this](std::uint32_t) { on_keeper(); });
   CRASH_POINT("control/listens");
   watch_tables();
-  if (first) control_->adopt(std::move(first));
   empty_trash();
+  if (first) {
+    control_->adopt(std::move(first));
+  } else {
+    give_back_memory();
+  }
   next_request();
   loop_.run();
   return renew_program_.empty() ? 0 : kRenewed;
@@ -348,7 +352,7 @@ void Supervisor::answer(bool ok, bool stale, const std::string& error, const std
   CRASH_POINT("answer/after");
   current_.reset();
   empty_trash();
-  ::malloc_trim(0);  // a plan is large and rare: at rest we keep what the containers need
+  give_back_memory();  // a plan is large and rare: at rest we keep what the containers need
   loop_.soon([this] { next_request(); });
 }
 
