@@ -19,14 +19,18 @@ namespace cli {
 
 namespace {
 
-// Kills what runs when another signal comes while the stack is being stopped. The stop steps that
-// wait for an end then see it; a thread, because the connection to the supervisor is busy with
-// them.
+// Kills what is being stopped and still runs when another signal comes while the stack is being
+// stopped. The stop steps that wait for an end then see it; a thread, because the connection to the
+// supervisor is busy with them.
 class ForceKill {
  public:
-  ForceKill(const base::ProjectPaths& paths, const planner::ActualState& actual, Signals& signals)
+  ForceKill(const base::ProjectPaths& paths, const std::vector<std::string>& services,
+            Signals& signals)
       : signals_(signals), seen_(signals.count()) {
-    for (const auto& each : actual.containers) groups_.push_back(paths.container_cgroup(each.name));
+    for (const auto& each : executor::observe(paths).containers) {
+      if (each.oneoff || !is_selected(services, each.service)) continue;
+      groups_.push_back(paths.container_cgroup(each.name));
+    }
     thread_ = std::thread([this] { run(); });
   }
   ~ForceKill() {
@@ -97,7 +101,7 @@ void stop_gracefully(const Foreground& what) {
   supervisor::ApplyResult result;
   {
     const Following following(logs);
-    const ForceKill force(paths, executor::observe(paths), interrupts);
+    const ForceKill force(paths, args.names, interrupts);
     const auto make_plan = [&paths = what.paths,
                             &names = what.args.names]() -> std::optional<planner::Plan> {
       const auto intent = executor::recorded_intent(paths);

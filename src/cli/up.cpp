@@ -155,7 +155,8 @@ class BringingUp {
         paths_(context.roots, loaded_.stack.name),
         interrupts_({SIGINT, SIGTERM}),
         logs_(paths_, judging(std::move(logs))) {
-    if (args.up.detach) interrupts_.end_at(2);
+    // The first one cancels, in the foreground the second one kills.
+    interrupts_.end_at(args.up.detach ? 2 : 3);
   }
 
   // `lease`: nobody removes an image until the plan has been carried out.

@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/sys.hpp"
+#include "base/text.hpp"
 #include "supervisor/log_index.hpp"
 
 namespace supervisor {
@@ -153,7 +154,7 @@ std::uint64_t count_newlines(Window& window, std::uint64_t from, std::uint64_t t
 }  // namespace
 
 struct LogReader::Impl {
-  explicit Impl(std::string dir_) : dir(std::move(dir_)) {}
+  explicit Impl(std::string path_) : path(std::move(path_)) { enter_folder(); }
 
   struct Carry {
     std::string text;       // of a line whose end has not come
@@ -161,12 +162,22 @@ struct LogReader::Impl {
     bool drop = false;      // started in the middle of a line: up to its end nothing is given
   };
 
+  std::string path;
+  // The folder as it is when it is first seen, and a name for it: what is at `path` later may be
+  // the log of the container that came in this one's place.
+  base::Fd folder;
   std::string dir;
   Segment segment;
   std::uint64_t at = 0;  // the record being read
   Ends pos{};            // read so far of both files
   std::array<Carry, 2> carry;
   std::deque<LogLine> ready;  // pieces of lines whose rest has been removed
+
+  void enter_folder() {
+    if (folder) return;
+    folder = base::Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (folder) dir = base::cat("/proc/self/fd/", folder.get());
+  }
 
   std::optional<LogLine> take(std::size_t stream, bool partial) {
     Carry& c = carry[stream];
@@ -220,6 +231,8 @@ struct LogReader::Impl {
   // Opens the next segment when the one at hand is at its end. False: nothing new.
   bool advance() {
     if (!segment.is_open()) {
+      enter_folder();
+      if (!folder) return false;
       for (const std::uint64_t number : list_segments(dir)) {
         if (segment.open(dir, number)) {
           enter(0, {});
@@ -354,6 +367,8 @@ struct LogReader::Impl {
   }
 
   void tail(std::uint64_t lines) {
+    enter_folder();
+    if (!folder) return;
     start_over();
     // Up to two of the ends found belong to lines that began before, one a stream.
     const bool inside = seek_back(lines + 2);
@@ -408,7 +423,7 @@ struct LogReader::Impl {
   }
 };
 
-LogReader::LogReader(std::string dir) : impl_(std::make_unique<Impl>(std::move(dir))) {}
+LogReader::LogReader(std::string path) : impl_(std::make_unique<Impl>(std::move(path))) {}
 LogReader::~LogReader() = default;
 LogReader::LogReader(LogReader&&) noexcept = default;
 LogReader& LogReader::operator=(LogReader&&) noexcept = default;

@@ -19,7 +19,8 @@ struct LogLine {
 
 class LogReader {
  public:
-  explicit LogReader(std::string dir);
+  // Of the folder that is at `path` now, or comes there: not of one that replaces it.
+  explicit LogReader(std::string path);
   ~LogReader();
   LogReader(LogReader&&) noexcept;
   LogReader& operator=(LogReader&&) noexcept;

@@ -105,6 +105,36 @@ class Foreground(harness.Case):
         self.assertEqual(self.machine.ps(), [])
         self.stack("down")
 
+    def test_second_interrupt_kills_what_was_named(self):
+        """`up SERVICE` stops that service; the others, and what is `run` beside it, are none of its business."""
+        self.write("compose.yaml", FILE.format(deaf=1, grace="600s"))
+        self.stack("up", "-d")
+        self.stack("run", "-d", "--name", "beside", "deaf", "sleep", "1000")
+        terminal = Terminal(self.machine, "up", "deaf")
+        terminal.wait_for("Attaching to deaf-1")
+        terminal.type(b"\x03")
+        terminal.wait_for("press Ctrl+C again")
+        time.sleep(0.3)
+        terminal.type(b"\x03")
+        self.assertNotEqual(terminal.wait(30), None)
+        states = {row["Name"]: row["State"] for row in self.machine.ps("-a")}
+        self.assertEqual(states, {"beside": "running", "front-talk-1": "running", "front-deaf-1": "exited"})
+        self.stack("down", "-t", "0")
+
+    def test_a_replaced_container_tells_its_lines_once(self):
+        self.write("compose.yaml", FILE.format(deaf=0, grace="1s"))
+        self.stack("up", "-d")
+        harness.wait_until(lambda: self.machine.log_lines() == ["hello from inside"], "its line")
+        self.write("compose.yaml", FILE.format(deaf=0, grace="2s").replace(
+            "  talk:\n", "  talk:\n    environment: {ANEW: please}\n"))
+        terminal = Terminal(self.machine, "up")
+        terminal.wait_for("hello from inside")
+        time.sleep(0.5)  # what was in the trash has gone, and whoever reads there looks again
+        terminal.type(b"\x03")
+        terminal.wait()
+        self.assertEqual(terminal.text.count("hello from inside"), 1, terminal.text)
+        self.stack("down")
+
     def test_ends_with_its_last_container(self):
         self.write("compose.yaml", "name: front\nservices:\n  once: {image: host, command: [echo, done]}\n")
         result = self.stack("up", timeout=60)
