@@ -85,15 +85,18 @@ class Questions {
     }
   }
 
-  // All at once; errors are visited as they come (NLMSG_ERROR).
+  // All at once, each with one answer; errors are visited as they come (NLMSG_ERROR).
   bool ask(std::span<Message> requests, const std::function<void(const nlmsghdr&)>& visit) {
     if (!send(requests)) return false;
-    for (;;) {
+    for (std::size_t answers = 0; answers < requests.size();) {
       const ssize_t got = receive(MSG_DONTWAIT);
       if (got <= 0) return got < 0 && errno == EAGAIN;
       auto left = static_cast<int>(got);
-      for (auto* at = first(); nlmsg_ok(at, left); at = nlmsg_next(at, &left)) visit(*at);
+      for (auto* at = first(); nlmsg_ok(at, left); at = nlmsg_next(at, &left), ++answers) {
+        visit(*at);
+      }
     }
+    return true;
   }
 
  private:
@@ -134,10 +137,16 @@ class QuickLook {
  public:
   std::optional<std::vector<InnerLink>> look(const std::vector<const Endpoint*>& expected) {
     Questions questions(NETLINK_ROUTE);
+    // What a container added is its own: IPv6 is looked at where something of it is expected.
+    const unsigned char family = expects_v6(expected) ? AF_UNSPEC : AF_INET;
     Message addresses(RTM_GETADDR, 0, 64);
-    addresses.header(ifaddrmsg{});
+    ifaddrmsg of_addresses{};
+    of_addresses.ifa_family = family;
+    addresses.header(of_addresses);
     Message routes(RTM_GETROUTE, 0, 64);
-    routes.header(rtmsg{});
+    rtmsg of_routes{};
+    of_routes.rtm_family = family;
+    routes.header(of_routes);
     if (!questions.dump(addresses, [this](const nlmsghdr& each) { add_address(each); }) ||
         !questions.dump(routes, [this](const nlmsghdr& each) { add_route(each); })) {
       return {};
@@ -162,6 +171,13 @@ class QuickLook {
     bool connected = false;
   };
 
+  static bool expects_v6(const std::vector<const Endpoint*>& expected) {
+    return std::any_of(expected.begin(), expected.end(), [](const Endpoint* endpoint) {
+      return std::any_of(
+          endpoint->addresses.begin(), endpoint->addresses.end(),
+          [](const base::Cidr& each) { return each.address.family == base::Family::V6; });
+    });
+  }
   static bool is_among(const std::vector<InnerLink>& links, const Endpoint& endpoint) {
     for (const InnerLink& link : links) {
       if (link.name != endpoint.inner_device) continue;
