@@ -36,8 +36,12 @@ bool is_option(const std::string& word) {
 CgroupHost detect() {
   CgroupHost host;
   std::set<std::string> seen;
-  for (const std::string& line : base::split(base::read_file("/proc/self/mountinfo"), '\n')) {
-    const std::size_t dash = line.find(" - ");
+  const std::string mounts = base::read_file("/proc/self/mountinfo");
+  for (std::size_t at = 0; at < mounts.size();) {
+    const std::size_t end = std::min(mounts.find('\n', at), mounts.size());
+    const std::string line = mounts.substr(at, end - at);
+    at = end + 1;
+    const std::size_t dash = line.find(" - cgroup");
     if (dash == std::string::npos) continue;
     const std::vector<std::string> left = base::split(line.substr(0, dash), ' ');
     const std::vector<std::string> right = base::split(line.substr(dash + 3), ' ');

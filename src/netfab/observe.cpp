@@ -93,9 +93,16 @@ std::vector<Cidr> host_routes() {
     if (const auto target = attributes.address(RTA_DST)) add({*target, header.rtm_dst_len});
   });
   // An interface that is down has addresses without routes.
-  for (const auto& entry : dump_links(socket, {.addresses = true, .routes = false})) {
-    for (const Cidr& address : entry.second.addresses) add(address);
-  }
+  Message addresses(RTM_GETADDR, 0, 128);
+  addresses.header(ifaddrmsg{});
+  socket.dump(std::move(addresses), "list addresses", [&](const nlmsghdr& message) {
+    const auto& header = header_of<ifaddrmsg>(message);
+    if (header.ifa_scope == RT_SCOPE_LINK) return;
+    const Attributes attributes(message, sizeof header);
+    auto address = attributes.address(IFA_LOCAL);
+    if (!address) address = attributes.address(IFA_ADDRESS);
+    if (address) add({*address, header.ifa_prefixlen});
+  });
   return {found.begin(), found.end()};
 }
 
