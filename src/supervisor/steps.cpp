@@ -229,27 +229,21 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
       if (existing == containers_.end()) break;
       existing->second->stop(current_->stop_timeout, telling("Stopped", std::move(done)));
       return;
-    case Action::Remove: {
-      if (dns_attached_.erase(name) > 0) keeper_.drop(dns_key(name));
-      dns_->detach(name);
-      try {
-        release_leases(name);
-      } catch (const base::SysError& error) {
-        // A full disk must not keep a container from going; the lease is its name's, and harmless.
-        base::log::warn(error.what());
-      }
+    case Action::Remove:
       if (existing == containers_.end()) {
         // Half-made: no record that we could have adopted.
         executor::kill_cgroup(paths_.container_cgroup(name));
         executor::remove_cgroup(paths_.container_cgroup(name));
+        leave_networks(name);
         netfab::remove_netns(paths_.netns(name));
         executor::remove_container_dirs(name, paths_);
         break;
       }
-      existing->second->remove({.grace = current_->stop_timeout, .keep_network = false},
+      existing->second->remove({.grace = current_->stop_timeout,
+                                .keep_network = false,
+                                .empty = [this, name] { leave_networks(name); }},
                                telling("Removed", std::move(done)));
       return;
-    }
     case Action::Restart:
       if (existing == containers_.end()) break;
       {
@@ -427,6 +421,19 @@ void Supervisor::reserve_addresses(const planner::DesiredState& desired) {
     }
     CRASH_POINT("reserve/network");
     executor::write_network(paths_.roots, record);
+  }
+}
+
+// Of a container in which nothing runs any more: until then its hooks and handlers ask for names,
+// and its addresses are in use.
+void Supervisor::leave_networks(const std::string& name) {
+  if (dns_attached_.erase(name) > 0) keeper_.drop(dns_key(name));
+  dns_->detach(name);
+  try {
+    release_leases(name);
+  } catch (const base::SysError& error) {
+    // A full disk must not keep a container from going; the lease is its name's, and harmless.
+    base::log::warn(error.what());
   }
 }
 

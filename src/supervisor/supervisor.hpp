@@ -81,6 +81,7 @@ class Supervisor final : public executor::Actuator {
   void step_container(const planner::Step& step, Done done);
   void reserve(const planner::Plan& plan);
   void reserve_addresses(const planner::DesiredState& desired);
+  void leave_networks(const std::string& container);
   void release_leases(const std::string& container);
   // Under lock_networks().
   void release_lease(const std::string& network, const std::string& container);
