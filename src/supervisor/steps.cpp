@@ -64,6 +64,16 @@ std::function<void(executor::StepResult)> telling(const char* word,
   };
 }
 
+// A part of a step that begins from the loop, later than begin(): what it throws is answered here.
+void answering(const std::function<void(executor::StepResult)>& done,
+               const std::function<void()>& part) {
+  try {
+    part();
+  } catch (const base::Error& error) {
+    done(failed_step(error));
+  }
+}
+
 }  // namespace
 
 void Supervisor::begin(const planner::Step& step, Done done) {
@@ -250,21 +260,25 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
         // With fields among the reasons it comes back as what it is to be; else as what it was.
         std::optional<planner::Container> next;
         if (desired != nullptr && changes_fields(step)) next = *desired;
-        existing->second->stop(
-            current_->stop_timeout, [this, name, next, done](const executor::StepResult& result) {
-              const auto stopped = containers_.find(name);
-              if (!result.ok || stopped == containers_.end()) {
-                done(result);
-                return;
-              }
-              // Not from inside its own callback of the end.
-              loop_.soon([this, name, next, done] {
-                if (const auto at = containers_.find(name); at != containers_.end()) {
-                  if (next) at->second->set_spec(*next);
-                  at->second->start(done);
-                }
-              });
-            });
+        const auto again = [this, name, next, done] {
+          const auto at = containers_.find(name);
+          if (at == containers_.end()) return;
+          answering(done, [&] {
+            if (next) {
+              at->second->set_spec(*next);
+              attach_dns_again(*next);
+            }
+            at->second->start(done);
+          });
+        };
+        existing->second->stop(current_->stop_timeout,
+                               [this, name, again, done](const executor::StepResult& result) {
+                                 if (!result.ok || !containers_.contains(name)) {
+                                   done(result);
+                                   return;
+                                 }
+                                 loop_.soon(again);  // not from inside its own callback of the end
+                               });
         return;
       }
     case Action::Signal:
@@ -335,7 +349,10 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
             // Not from inside the old container's own callback: it is destroyed here.
             loop_.soon([this, spec, make, done] {
               containers_[spec.name] = std::make_unique<Container>(host_, spec);
-              make(*containers_[spec.name], done);
+              answering(done, [&] {
+                attach_dns_again(spec);
+                make(*containers_[spec.name], done);
+              });
             });
           });
       return;
