@@ -58,6 +58,7 @@ class Supervisor final : public executor::Actuator {
   void adopt_all(KeeperLink::Inventory inventory);
   void write_records_again(const planner::ActualContainer& state);
   void on_request(Control::ClientId client, const nlohmann::json& request);
+  bool withdraw(Control::ClientId client);
   void on_keeper();
   void on_changed();
   void next_request();
