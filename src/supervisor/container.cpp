@@ -188,7 +188,7 @@ void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held
   if (state_.status == ContainerStatus::Restarting) {
     restart_timer_ = host_.loop.after(std::chrono::milliseconds(100), [this] {
       restart_timer_ = 0;
-      begin_launch([](const executor::StepResult&) {});
+      begin_launch({});
     });
     return;
   }

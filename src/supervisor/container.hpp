@@ -101,7 +101,10 @@ class Container {
  private:
   void make_files();
   [[nodiscard]] std::string netns_path() const;
+  // `done` empty: by its restart policy, which tries again when this fails.
   void begin_launch(Done done);
+  void launch_failed(const executor::StepResult& why, int code, const Done& done);
+  void restart_by_policy(bool unhealthy);
   void open_streams();
   void attach_logs();
   bool find_owner();
