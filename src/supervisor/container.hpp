@@ -107,6 +107,7 @@ class Container {
   void restart_by_policy(bool unhealthy);
   void open_streams();
   void attach_logs();
+  void take_over_log(const std::function<void()>& work);
   bool find_owner();
   void on_owner_gone();
   void hold_streams();

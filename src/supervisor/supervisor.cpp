@@ -119,11 +119,20 @@ void Supervisor::adopt_all(KeeperLink::Inventory inventory) {
     if (base::is_alive(state.process) || state.from_before) as_written = state;
     if (!as_written) continue;
     if (state.from_before || state.recovered) write_records_again(state);
-    attach_dns(spec, std::move(inventory.held[dns_key(spec.name)]));
     const std::string name = spec.name;
-    Container& container = member(spec);
-    as_written->from_before = false;
-    container.adopt(std::move(*as_written), std::move(inventory.held[name]), exits);
+    // One that cannot be taken over is named; the others are none the worse for it.
+    try {
+      attach_dns(spec, std::move(inventory.held[dns_key(name)]));
+    } catch (const base::Error& error) {
+      base::log::warn(base::cat(name, ": its names are not answered: ", error.what()));
+    }
+    try {
+      Container& container = member(spec);
+      as_written->from_before = false;
+      container.adopt(std::move(*as_written), std::move(inventory.held[name]), exits);
+    } catch (const base::Error& error) {
+      base::log::warn(base::cat(name, ": cannot be taken over: ", error.what()));
+    }
   }
   reservations_.adopt(inventory);
   published_ = netfab::observe_ports(paths_.ports_table);
