@@ -116,6 +116,26 @@ class Restart(harness.Case):
         self.assertEqual(m.container("restart-web-1")["State"], "running")
         self.stack("down", "-t", "1")
 
+    def test_a_check_counts_by_when_it_began(self):
+        """One that began within the start period does not count, however long it took to fail."""
+        (self.machine.work / "flag").mkdir()
+        self.up("""
+  slow:
+    image: host
+    init: true
+    command: ["sleep", "1000"]
+    volumes: ["./flag:/flag"]
+    healthcheck:
+      test: ["CMD-SHELL", "[ ! -e /flag/seen ] || exit 0; touch /flag/seen; sleep 4; exit 1"]
+      interval: 200ms
+      timeout: 60s
+      retries: 1
+      start_period: 3s
+      start_interval: 100ms
+""", "--wait")
+        self.assertEqual(self.machine.container("restart-slow-1")["Health"], "healthy")
+        self.stack("down", "-t", "1")
+
     def test_health_and_conditions(self):
         m = self.machine
         (m.work / "flag").mkdir()
