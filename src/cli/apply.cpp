@@ -48,8 +48,10 @@ supervisor::ApplyResult carry_out(const ApplyRequest& request) {
   std::optional<supervisor::Client> client;
   int attempt = 0;
   for (int deaths = 0; deaths < kDeaths; ++attempt) {
+    // Asked to stop, it begins nothing anew.
+    if (attempt > 0 && is_readable(request.interrupt_fd)) return {.error = "cancelled"};
     if (attempt >= kDeaths) {
-      if (base::sys::monotonic_now() >= give_up || is_readable(request.interrupt_fd)) break;
+      if (base::sys::monotonic_now() >= give_up) break;
       ::usleep(static_cast<useconds_t>(1000 * ((::getpid() + attempt) % 20)));  // out of step
     }
     const auto plan = request.make_plan();

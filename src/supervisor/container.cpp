@@ -144,6 +144,14 @@ executor::StepResult Container::update(planner::Container spec) {
   }
 }
 
+void Container::take_over_log(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const base::Error& error) {
+    base::log::warn(base::cat(spec_.name, ": its log cannot be taken over: ", error.what()));
+  }
+}
+
 void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held,
                       const std::vector<executor::ExitRecord>& exits) {
   state_ = std::move(state);
@@ -155,22 +163,22 @@ void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held
   if (held.size() > 2) stdin_ = std::move(held[2]);
   started_mono_ = base::sys::monotonic_now() -
                   std::chrono::duration_cast<base::Duration>(Clock::now() - state_.started_at);
-  if (base::is_alive(state_.process)) {
+  base::PidFd alive =
+      base::is_alive(state_.process) ? base::open_pidfd(state_.process) : base::PidFd{};
+  if (alive) {
     // It may have been on its way to exec when our predecessor died; a failure shows as its end.
     if (state_.status == ContainerStatus::Created) {
       state_.status = ContainerStatus::Running;
       state_.started_at = Clock::now();
     }
     launched_.pid = state_.process.pid;
-    launched_.pidfd = base::open_pidfd(state_.process);
+    launched_.pidfd = std::move(alive);
     if (!spec_.tty || out_) {
-      try {
+      take_over_log([this] {
         open_streams();
         hold_streams();
         attach_logs();
-      } catch (const base::Error& error) {
-        base::log::warn(base::cat(spec_.name, ": its log cannot be taken over: ", error.what()));
-      }
+      });
     }
     save();
     if (const std::string pin = executor::process_pin(host_.paths, spec_.name);
@@ -184,11 +192,12 @@ void Container::adopt(planner::ActualContainer state, std::vector<base::Fd> held
     return;
   }
   if (spec_.oneoff) (void)find_owner();
-  if (!spec_.tty && out_) attach_logs();  // what it printed before it ended is still in the FIFO
+  // What it printed before it ended is still in the FIFO.
+  if (!spec_.tty && out_) take_over_log([this] { attach_logs(); });
   if (state_.status == ContainerStatus::Restarting) {
     restart_timer_ = host_.loop.after(std::chrono::milliseconds(100), [this] {
       restart_timer_ = 0;
-      begin_launch([](const executor::StepResult&) {});
+      begin_launch({});
     });
     return;
   }

@@ -71,9 +71,11 @@ class Container {
   // All of its processes at once, by the freezer. Health checks rest meanwhile.
   executor::StepResult pause(Freeze wanted);
   // Stops, then everything of it goes; `keep_network`: its network namespace stays for a successor.
+  // `empty`: called when nothing of it runs any more and its record is still there.
   struct RemoveOptions {
     std::optional<base::Duration> grace;
     bool keep_network = false;
+    std::function<void()> empty = {};
   };
   void remove(RemoveOptions options, Done done);
   // What the next start is to launch; of one that does not run.
@@ -99,9 +101,13 @@ class Container {
  private:
   void make_files();
   [[nodiscard]] std::string netns_path() const;
+  // `done` empty: by its restart policy, which tries again when this fails.
   void begin_launch(Done done);
+  void launch_failed(const executor::StepResult& why, int code, const Done& done);
+  void restart_by_policy(bool unhealthy);
   void open_streams();
   void attach_logs();
+  void take_over_log(const std::function<void()>& work);
   bool find_owner();
   void on_owner_gone();
   void hold_streams();
@@ -119,7 +125,7 @@ class Container {
   void stop_health() { health_.reset(); }
   void save();
   void throw_away_data();
-  void finish_removal(RemoveOptions options, const Done& done, const std::string& text,
+  void finish_removal(const RemoveOptions& options, const Done& done, const std::string& text,
                       unsigned attempt);
   void answer_stop(const std::string& text = {});
   [[nodiscard]] bool wants_restart_for_health() const {

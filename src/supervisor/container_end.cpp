@@ -94,22 +94,7 @@ void Container::ended(const planner::ExitState& exit) {
     state_.recent_restarts = 0;
   }
   const bool stopping = !stop_done_.empty();
-  const auto delay =
-      stopping ? std::nullopt
-               : planner::restart_delay(spec_.restart, {.exit = state_.exit,
-                                                        .ran = base::Duration{0},
-                                                        .restarts = state_.recent_restarts,
-                                                        .stopped_by_user = state_.stopped_by_user,
-                                                        .unhealthy = unhealthy});
-  if (delay) {
-    state_.status = ContainerStatus::Restarting;
-    ++state_.recent_restarts;
-    ++state_.restarts;
-    restart_timer_ = host_.loop.after(*delay, [this] {
-      restart_timer_ = 0;
-      begin_launch([](const executor::StepResult&) {});
-    });
-  }
+  if (!stopping) restart_by_policy(unhealthy);
   // Before the record: who reads there that it has ended finds all that it printed.
   host_.logs.settle(spec_.name);
   save();
@@ -125,6 +110,23 @@ void Container::ended(const planner::ExitState& exit) {
   tell_end(stopping);
   answer_stop(std::exchange(killed_text_, {}));
   host_.changed(spec_.name);
+}
+
+void Container::restart_by_policy(bool unhealthy) {
+  const auto delay =
+      planner::restart_delay(spec_.restart, {.exit = state_.exit,
+                                             .ran = base::Duration{0},
+                                             .restarts = state_.recent_restarts,
+                                             .stopped_by_user = state_.stopped_by_user,
+                                             .unhealthy = unhealthy});
+  if (!delay) return;
+  state_.status = ContainerStatus::Restarting;
+  ++state_.recent_restarts;
+  ++state_.restarts;
+  restart_timer_ = host_.loop.after(*delay, [this] {
+    restart_timer_ = 0;
+    begin_launch({});
+  });
 }
 
 // Out of memory, a signal and an exit code are three different ends.

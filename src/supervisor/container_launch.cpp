@@ -1,5 +1,6 @@
 // How a container begins: its streams, its launch, and what the child says of its start.
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "base/crash_point.hpp"
 #include "base/error.hpp"
@@ -251,16 +253,37 @@ void Container::begin_launch(Done done) {
     save();
     CRASH_POINT("launch/saved");
   } catch (const base::Error& error) {
-    state_.status = ContainerStatus::Exited;
-    state_.error = error.what();
-    state_.exit = {true, 128, 0, false, Clock::now()};
-    save();
-    done(failed_step(error));
+    launch_failed(failed_step(error), 128, done);
     return;
   }
   launch_done_ = std::move(done);
   status_watch_ =
       host_.loop.watch(launched_.status.get(), EPOLLIN, [this](std::uint32_t) { on_status(); });
+}
+
+// Nothing of it is left that nobody watches. Whoever asked for the start is told; the restart
+// policy goes on as when it had ended.
+void Container::launch_failed(const executor::StepResult& why, int code, const Done& done) {
+  if (const executor::Launched begun = std::exchange(launched_, {}); begun.pid > 0) {
+    base::send_signal(begun.pidfd, SIGKILL);
+  }
+  state_.status = ContainerStatus::Exited;
+  state_.error = why.text;
+  state_.exit = {true, code, 0, false, Clock::now()};
+  state_.process = {};
+  executor::unpin_process(executor::process_pin(host_.paths, spec_.name));
+  host_.logs.detach(spec_.name);
+  if (!done) {
+    base::log::warn(base::cat(spec_.name, ": cannot be started: ", why.text));
+    restart_by_policy(false);
+  }
+  save();
+  if (done) {
+    done(why);
+  } else {
+    tell_end(false);
+  }
+  host_.changed(spec_.name);
 }
 
 // The child has either become the program or said why not.
@@ -273,15 +296,7 @@ void Container::on_status() {
   Done done = std::move(launch_done_);
   launch_done_ = nullptr;
   if (failed) {
-    state_.status = ContainerStatus::Exited;
-    state_.error = failed->text;
-    state_.exit = {true, failed->errnum == ENOENT ? 127 : 126, 0, false, Clock::now()};
-    state_.process = {};
-    executor::unpin_process(executor::process_pin(host_.paths, spec_.name));
-    host_.logs.detach(spec_.name);
-    save();
-    if (done) done({false, failed->text, failed->hint});
-    host_.changed(spec_.name);
+    launch_failed({false, failed->text, failed->hint}, failed->errnum == ENOENT ? 127 : 126, done);
     return;
   }
   state_.status = ContainerStatus::Running;

@@ -43,8 +43,8 @@ void Container::remove(RemoveOptions options, Done done) {
   });
 }
 
-void Container::finish_removal(RemoveOptions options, const Done& done, const std::string& text,
-                               unsigned attempt) {
+void Container::finish_removal(const RemoveOptions& options, const Done& done,
+                               const std::string& text, unsigned attempt) {
   try {
     // The last process may still be on its way out: try again in a moment rather than wait here.
     executor::remove_cgroup(host_.paths.container_cgroup(spec_.name), base::Duration{0});
@@ -62,6 +62,7 @@ void Container::finish_removal(RemoveOptions options, const Done& done, const st
   CRASH_POINT("removal/cgroup-gone");
   tell("destroy");
   try {
+    if (options.empty) options.empty();
     throw_away_data();
     if (options.keep_network) {
       base::remove_file(host_.paths.record(spec_.name));

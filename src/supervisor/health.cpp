@@ -75,6 +75,7 @@ void HealthMonitor::schedule() {
 void HealthMonitor::begin() {
   timer_ = 0;
   ++checks_;
+  began_ = base::sys::monotonic_now() - started_;
   planner::HookSpec test;
   test.command = check_argv(*container_.healthcheck);
   running_ = std::make_unique<InsideProgram>(
@@ -84,12 +85,11 @@ void HealthMonitor::begin() {
 }
 
 void HealthMonitor::finish(const InsideResult& result) {
-  const base::Duration since = base::sys::monotonic_now() - started_;
   const HealthState before = state_;
   state_ = after_check(*container_.healthcheck, state_,
                        {.passed = result.ok,
-                        .since_start = since,
-                        .early = since < regular_start(*container_.healthcheck)});
+                        .since_start = began_,
+                        .early = began_ < regular_start(*container_.healthcheck)});
   schedule();
   if (state_.health == before.health && state_.failures == before.failures) return;
   std::string text = result.output;

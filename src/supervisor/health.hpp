@@ -24,8 +24,8 @@ struct HealthState {
 };
 struct CheckFacts {
   bool passed = false;
-  base::Duration since_start{0};
-  bool early = false;  // before the first regular check was due
+  base::Duration since_start{0};  // when it began, however long it took, as docker has it
+  bool early = false;             // begun before the first regular check was due
 };
 HealthState after_check(const spec::Healthcheck& check, HealthState state, const CheckFacts& facts);
 // When the next check is due, counted from now; `checks`: how many have run.
@@ -54,6 +54,7 @@ class HealthMonitor {
   planner::Container container_;
   base::ProcessId target_;
   base::Duration started_;
+  base::Duration began_{0};  // the check, counted from then
   HealthState state_;
   OnChange on_change_;
   unsigned checks_ = 0;

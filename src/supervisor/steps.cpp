@@ -64,6 +64,16 @@ std::function<void(executor::StepResult)> telling(const char* word,
   };
 }
 
+// A part of a step that begins from the loop, later than begin(): what it throws is answered here.
+void answering(const std::function<void(executor::StepResult)>& done,
+               const std::function<void()>& part) {
+  try {
+    part();
+  } catch (const base::Error& error) {
+    done(failed_step(error));
+  }
+}
+
 }  // namespace
 
 void Supervisor::begin(const planner::Step& step, Done done) {
@@ -229,48 +239,46 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
       if (existing == containers_.end()) break;
       existing->second->stop(current_->stop_timeout, telling("Stopped", std::move(done)));
       return;
-    case Action::Remove: {
-      if (dns_attached_.erase(name) > 0) keeper_.drop(dns_key(name));
-      dns_->detach(name);
-      try {
-        release_leases(name);
-      } catch (const base::SysError& error) {
-        // A full disk must not keep a container from going; the lease is its name's, and harmless.
-        base::log::warn(error.what());
-      }
+    case Action::Remove:
       if (existing == containers_.end()) {
         // Half-made: no record that we could have adopted.
         executor::kill_cgroup(paths_.container_cgroup(name));
         executor::remove_cgroup(paths_.container_cgroup(name));
+        leave_networks(name);
         netfab::remove_netns(paths_.netns(name));
         executor::remove_container_dirs(name, paths_);
         break;
       }
-      existing->second->remove({.grace = current_->stop_timeout, .keep_network = false},
+      existing->second->remove({.grace = current_->stop_timeout,
+                                .keep_network = false,
+                                .empty = [this, name] { leave_networks(name); }},
                                telling("Removed", std::move(done)));
       return;
-    }
     case Action::Restart:
       if (existing == containers_.end()) break;
       {
         // With fields among the reasons it comes back as what it is to be; else as what it was.
         std::optional<planner::Container> next;
         if (desired != nullptr && changes_fields(step)) next = *desired;
-        existing->second->stop(
-            current_->stop_timeout, [this, name, next, done](const executor::StepResult& result) {
-              const auto stopped = containers_.find(name);
-              if (!result.ok || stopped == containers_.end()) {
-                done(result);
-                return;
-              }
-              // Not from inside its own callback of the end.
-              loop_.soon([this, name, next, done] {
-                if (const auto at = containers_.find(name); at != containers_.end()) {
-                  if (next) at->second->set_spec(*next);
-                  at->second->start(done);
-                }
-              });
-            });
+        const auto again = [this, name, next, done] {
+          const auto at = containers_.find(name);
+          if (at == containers_.end()) return;
+          answering(done, [&] {
+            if (next) {
+              at->second->set_spec(*next);
+              attach_dns_again(*next);
+            }
+            at->second->start(done);
+          });
+        };
+        existing->second->stop(current_->stop_timeout,
+                               [this, name, again, done](const executor::StepResult& result) {
+                                 if (!result.ok || !containers_.contains(name)) {
+                                   done(result);
+                                   return;
+                                 }
+                                 loop_.soon(again);  // not from inside its own callback of the end
+                               });
         return;
       }
     case Action::Signal:
@@ -341,7 +349,10 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
             // Not from inside the old container's own callback: it is destroyed here.
             loop_.soon([this, spec, make, done] {
               containers_[spec.name] = std::make_unique<Container>(host_, spec);
-              make(*containers_[spec.name], done);
+              answering(done, [&] {
+                attach_dns_again(spec);
+                make(*containers_[spec.name], done);
+              });
             });
           });
       return;
@@ -427,6 +438,19 @@ void Supervisor::reserve_addresses(const planner::DesiredState& desired) {
     }
     CRASH_POINT("reserve/network");
     executor::write_network(paths_.roots, record);
+  }
+}
+
+// Of a container in which nothing runs any more: until then its hooks and handlers ask for names,
+// and its addresses are in use.
+void Supervisor::leave_networks(const std::string& name) {
+  if (dns_attached_.erase(name) > 0) keeper_.drop(dns_key(name));
+  dns_->detach(name);
+  try {
+    release_leases(name);
+  } catch (const base::SysError& error) {
+    // A full disk must not keep a container from going; the lease is its name's, and harmless.
+    base::log::warn(error.what());
   }
 }
 

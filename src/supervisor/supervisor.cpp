@@ -79,7 +79,11 @@ int Supervisor::run(base::Fd first, KeeperLink::Inventory inventory) {
       [this](Control::ClientId client, const nlohmann::json& request) {
         on_request(client, request);
       },
-      [this](Control::ClientId) { leave_if_idle(); });
+      [this](Control::ClientId client) {
+        // What it waited for behind others' plans is not wanted by anybody any more.
+        withdraw(client);
+        leave_if_idle();
+      });
   keeper_watch_ = loop_.watch(keeper_.fd(), EPOLLIN, [this](std::uint32_t) { on_keeper(); });
   CRASH_POINT("control/listens");
   watch_tables();
@@ -115,11 +119,20 @@ void Supervisor::adopt_all(KeeperLink::Inventory inventory) {
     if (base::is_alive(state.process) || state.from_before) as_written = state;
     if (!as_written) continue;
     if (state.from_before || state.recovered) write_records_again(state);
-    attach_dns(spec, std::move(inventory.held[dns_key(spec.name)]));
     const std::string name = spec.name;
-    Container& container = member(spec);
-    as_written->from_before = false;
-    container.adopt(std::move(*as_written), std::move(inventory.held[name]), exits);
+    // One that cannot be taken over is named; the others are none the worse for it.
+    try {
+      attach_dns(spec, std::move(inventory.held[dns_key(name)]));
+    } catch (const base::Error& error) {
+      base::log::warn(base::cat(name, ": its names are not answered: ", error.what()));
+    }
+    try {
+      Container& container = member(spec);
+      as_written->from_before = false;
+      container.adopt(std::move(*as_written), std::move(inventory.held[name]), exits);
+    } catch (const base::Error& error) {
+      base::log::warn(base::cat(name, ": cannot be taken over: ", error.what()));
+    }
   }
   reservations_.adopt(inventory);
   published_ = netfab::observe_ports(paths_.ports_table);
@@ -214,6 +227,8 @@ void Supervisor::on_request(Control::ClientId client, const nlohmann::json& requ
   } else if (op == "cancel") {
     if (current_ && current_->client == client) {
       if (runner_) runner_->cancel();
+    } else if (withdraw(client)) {
+      control_->send(client, {{"end", true}, {"ok", false}, {"error", "cancelled"}});
     }
   } else if (op == "renew") {
     renew_client_ = client;
@@ -223,6 +238,12 @@ void Supervisor::on_request(Control::ClientId client, const nlohmann::json& requ
     const auto at = containers_.find(request.value("container", ""));
     control_->send_fd(client, at == containers_.end() ? -1 : at->second->stdin_fd());
   }
+}
+
+// Takes back what a client asked for and nobody has begun; false: there was nothing.
+bool Supervisor::withdraw(Control::ClientId client) {
+  return std::erase_if(requests_,
+                       [client](const Request& request) { return request.client == client; }) != 0;
 }
 
 // Between two plans. The keeper becomes the new program; we hear our link end, and it starts one of

@@ -58,6 +58,7 @@ class Supervisor final : public executor::Actuator {
   void adopt_all(KeeperLink::Inventory inventory);
   void write_records_again(const planner::ActualContainer& state);
   void on_request(Control::ClientId client, const nlohmann::json& request);
+  bool withdraw(Control::ClientId client);
   void on_keeper();
   void on_changed();
   void next_request();
@@ -81,6 +82,7 @@ class Supervisor final : public executor::Actuator {
   void step_container(const planner::Step& step, Done done);
   void reserve(const planner::Plan& plan);
   void reserve_addresses(const planner::DesiredState& desired);
+  void leave_networks(const std::string& container);
   void release_leases(const std::string& container);
   // Under lock_networks().
   void release_lease(const std::string& network, const std::string& container);

@@ -3,6 +3,7 @@
 import collections
 import json
 import random
+import signal
 import subprocess
 import time
 
@@ -51,6 +52,54 @@ class Concurrency(CrashCase):
         harness.wait_until(lambda: [len(pids) for pids in self.ours_now().values()] == [1, 1], "one pair of ours", 20)
         self.stack("down")
         print(f"{COMMANDS} commands, {len(failed)} with something in their way", flush=True)
+
+    def test_what_waits_behind_another_plan_can_be_cancelled(self):
+        """By Ctrl-C, and by the death of who asked: it is not carried out later."""
+        m = self.machine
+        self.write("slow.yaml", """
+name: slow
+services:
+  web:
+    image: host
+    init: true
+    command: ["sleep", "1000"]
+    volumes: ["./out:/out", "kept:/kept"]
+    post_start:
+      - command: ["sh", "-c", "echo kept > /kept/file; touch /out/begun; until [ -e /out/go ]; do sleep 0.05; done"]
+volumes: {kept: {}}
+""")
+        out = m.work / "out"
+        out.mkdir()
+
+        def connections():
+            return sum(" @stack" in line and line.split()[5] == "03"
+                       for line in harness.read("/proc/net/unix").splitlines())
+
+        def behind(*argv):
+            before = connections()
+            child = m.spawn("-f", "slow.yaml", *argv)
+            harness.wait_until(lambda: connections() > before, f"{argv} to connect")
+            time.sleep(0.5)  # until what it asks for has been sent
+            self.assertIsNone(child.poll(), "it waits")
+            return child
+
+        first = m.spawn("-f", "slow.yaml", "up", "-d")
+        harness.wait_until((out / "begun").exists, "the hook")
+        interrupted = behind("down", "-v", "-t", "1")
+        interrupted.send_signal(signal.SIGINT)
+        said, _ = interrupted.communicate(timeout=60)  # while the plan before it goes on
+        self.assertEqual(interrupted.returncode, 130, said)
+        killed = behind("down", "-v", "-t", "1")
+        harness.kill(killed.pid)
+        (out / "go").touch()
+        said, _ = first.communicate(timeout=60)
+        self.assertEqual(first.returncode, 0, said)
+        before = m.init("slow-web-1")
+        # Behind everything that was asked for before it.
+        self.stack("-f", "slow.yaml", "scale", "web=2")
+        self.assertEqual(m.init("slow-web-1"), before)
+        self.assertEqual(self.stack("-f", "slow.yaml", "exec", "-T", "web", "cat", "/kept/file").out, "kept\n")
+        self.stack("-f", "slow.yaml", "down", "-v", "-t", "1")
 
     def stacks(self, text):
         commands = []

@@ -137,6 +137,52 @@ class Dns(harness.Case):
         finally:
             harness.run("umount", real)
 
+    def test_a_replaced_container_asks_by_its_new_settings(self):
+        """Servers and the way out are those of the container that runs, whatever changed with them."""
+        server = subprocess.Popen(
+            ["ip", "netns", "exec", harness.NEIGHBOUR, sys.executable, "-B", str(harness.HERE / "query.py"),
+             "--serve", harness.NEIGHBOUR_V4],
+            stdout=subprocess.PIPE, text=True)
+        self.machine.children.append(server)
+        self.machine.before = self.machine.snapshot()
+        self.assertEqual(server.stdout.readline().strip(), "ready")
+        text = """
+name: names
+services:
+  base:
+    image: host
+    command: ["sleep", "1000"]
+    init: true
+    environment: {{ROUND: "{base}"}}
+  asker:
+    image: host
+    command: ["sleep", "1000"]
+    init: true
+    depends_on: {{base: {{condition: service_started, restart: true}}}}
+    environment: {{ROUND: "{round}"}}
+    dns: [{server}]
+    networks: [{network}]
+    volumes: ["{here}:/tests:ro"]
+networks:
+  dark: {{internal: true}}
+  outer:
+"""
+        nobody, known = harness.HOST_V4, harness.NEIGHBOUR_V4
+        rounds = [
+            ("1", {"base": 1, "round": 1, "server": nobody, "network": "outer"}, False),
+            ("replaced: other servers", {"base": 1, "round": 2, "server": known, "network": "outer"}, True),
+            ("replaced: without a way out", {"base": 1, "round": 3, "server": known, "network": "dark"}, False),
+            ("replaced: with a way out", {"base": 1, "round": 4, "server": known, "network": "outer"}, True),
+            ("restarted: other servers", {"base": 2, "round": 4, "server": nobody, "network": "outer"}, False),
+            ("restarted: back", {"base": 3, "round": 4, "server": known, "network": "outer"}, True),
+        ]
+        for what, values, answered in rounds:
+            self.write("compose.yaml", text.format(here=harness.HERE, **values))
+            self.stack("up", "-d", "-t", "1")
+            code, addresses = self.ask("asker", "answer.test")
+            self.assertEqual((code == "NOERROR", addresses), (answered, ["198.51.100.9"] * answered), what)
+        self.stack("down", "-t", "1")
+
     def without_resolv(self):
         before = dict(self.machine.before)
         real = os.path.realpath("/etc/resolv.conf")

@@ -63,6 +63,41 @@ class External(harness.Case):
         self.stack("network", "rm", "meeting-place")
         self.assertNotIn("meeting-place", self.stack("network", "ls").out)
 
+    def test_an_address_is_kept_until_its_container_has_ended(self):
+        self.write("compose.yaml", """
+name: east
+services:
+  sun:
+    image: host
+    init: true
+    command: ["sleep", "1000"]
+    networks: [meeting]
+    volumes: ["./out:/out"]
+    pre_stop:
+      - command: ["sh", "-c", "touch /out/stopping; until [ -e /out/go ]; do sleep 0.05; done"]
+    stop_grace_period: 5m
+networks:
+  meeting: {name: meeting-place, external: true}
+""")
+        out = self.machine.work / "out"
+        out.mkdir()
+
+        def members():
+            return self.stack("network", "inspect", "meeting-place").out
+
+        self.stack("network", "create", "meeting-place")
+        self.stack("up", "-d")
+        leaving = self.machine.spawn("rm", "-s", "-f", "sun")
+        harness.wait_until((out / "stopping").exists, "the hook")
+        self.assertIn("east-sun-1", members(), "it still has its address")
+        self.assert_fails("network", "rm", "meeting-place", match="in use by container east-sun-1")
+        (out / "go").touch()
+        said, _ = leaving.communicate(timeout=60)
+        self.assertEqual(leaving.returncode, 0, said)
+        self.assertNotIn("east-sun-1", members())
+        self.stack("down")
+        self.stack("network", "rm", "meeting-place")
+
     def test_only_shared_names_are_seen(self):
         """On its own default network a stack's services stay unknown to the other stack."""
         self.two()

@@ -77,6 +77,34 @@ services:
         shown = self.stack("down", "--progress", "plain")
         self.assertIn("Removed, killed after 1.0s", shown.err)
 
+    def test_names_are_answered_until_it_has_ended(self):
+        """Of pre_stop hooks and of what handles the stop signal, whatever takes the container away."""
+        self.write("compose.yaml", """
+name: hooks
+services:
+  db:
+    image: host
+    init: true
+    command: ["sleep", "1000"]
+  web:
+    image: host
+    depends_on: [db]
+    scale: 2
+    command: ["sh", "-c", "trap 'getent ahostsv4 db >> /out/second; exit 0' TERM; while true; do sleep 0.05; done"]
+    volumes: ["./out:/out"]
+    pre_stop:
+      - command: ["sh", "-c", "getent ahostsv4 db >> /out/log || echo none >> /out/log"]
+""")
+        for commands in (["scale", "web=1"], ["rm", "-s", "-f", "web"], ["down"]):
+            with self.subTest(commands=commands):
+                self.stack("up", "-d")
+                for name in ("log", "second"):
+                    (self.machine.work / "out" / name).unlink(missing_ok=True)
+                self.stack(*commands)
+                for name in ("log", "second"):
+                    self.assertTrue(self.lines(name), f"an answer in {name}")
+                    self.assertNotIn("none", self.lines(name))
+
     def test_the_supervisor_dies_during_post_start(self):
         self.write("compose.yaml", """
 name: hooks

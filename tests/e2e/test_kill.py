@@ -88,6 +88,30 @@ class Kill(harness.Case):
         self.assertEqual(self.stack("exec", "-T", "web", "echo", "on").out.strip(), "on")
         self.stack("down")
 
+    def test_one_that_cannot_be_taken_over(self):
+        """It is named, and the supervisor serves all others."""
+        m = self.machine
+        self.stack("up", "-d", "web", "ends")
+        (m.work / "signal/end").touch()
+        harness.wait_until(lambda: m.container("kill-ends-1")["State"] == "exited", "its end")
+        web = m.init("kill-web-1")
+        logs = m.root / "lib/stacks/kill/containers/kill-ends-1/log"
+        away = logs.with_name("away")
+        logs.rename(away)
+        logs.write_text("in its place\n")
+        keeper = m.keeper("kill")
+        harness.kill(m.supervisor("kill"))
+        said = m.root / "lib/stacks/kill/supervisor.log"
+        harness.wait_until(lambda: "kill-ends-1: its log cannot be taken over" in harness.read(said), "its name", 10)
+        new = m.supervisor("kill")
+        self.stack("restart", "-t", "1", "web")
+        self.assertNotEqual(m.init("kill-web-1"), web)
+        self.assertEqual((m.keeper("kill"), m.supervisor("kill")), (keeper, new), "the first one that came")
+        self.assertEqual(m.container("kill-ends-1")["ExitCode"], 7)
+        logs.unlink()
+        away.rename(logs)
+        self.stack("down", "-t", "1")
+
     def test_names_asked_while_nobody_answers(self):
         """The keeper holds the sockets: a question waits for the next supervisor instead of being refused."""
         m = self.machine

@@ -61,6 +61,81 @@ class Restart(harness.Case):
         self.assertEqual(self.stack("plan", "--detailed-exitcode").code, 0)
         self.stack("down")
 
+    def test_a_restart_that_fails_is_tried_again(self):
+        """Whatever keeps it from being started goes away by itself, or by somebody's hand: it is said, and tried again."""
+        m = self.machine
+        flag = m.work / "flag"
+        flag.mkdir()
+        self.up("""
+  web:
+    image: host
+    init: true
+    command: ["sh", "-c", "until [ -e /flag/end ]; do sleep 0.05; done; rm /flag/end; exit 1"]
+    volumes: ["./flag:/flag"]
+    restart: always
+""")
+        logs = m.root / "lib/stacks/restart/containers/restart-web-1/log"
+        said = self.machine.root / "lib/stacks/restart/supervisor.log"
+        # What fails once there is a process already, and what the process itself meets on its way.
+        for folder in (logs, flag):
+            with self.subTest(folder=folder.name):
+                before = harness.read(said).count("cannot be started")
+                first = m.init("restart-web-1")
+                away = folder.with_name("away")
+                folder.rename(away)
+                folder.write_text("in its place\n")
+                (away if folder == flag else flag).joinpath("end").touch()
+                harness.wait_until(lambda: harness.read(said).count("cannot be started") > before + 1, "two tries")
+                self.assertIn(m.container("restart-web-1")["State"], ("restarting", "created"))
+                folder.unlink()
+                away.rename(folder)
+                harness.wait_until(lambda: m.container("restart-web-1")["State"] == "running", "another start")
+                self.assertNotEqual(m.init("restart-web-1"), first)
+        self.stack("down", "-t", "1")
+
+    def test_a_start_that_fails_leaves_no_process(self):
+        m = self.machine
+        self.up("""
+  web:
+    image: host
+    init: true
+    command: ["sleep", "1000"]
+    restart: always
+""")
+        self.stack("stop", "-t", "1")
+        logs = m.root / "lib/stacks/restart/containers/restart-web-1/log"
+        away = logs.with_name("away")
+        logs.rename(away)
+        logs.write_text("in its place\n")
+        self.assert_fails("start", match="restart-web-1")
+        harness.wait_until(lambda: not m.pids("restart-web-1"), "the end of what was begun")
+        self.assertEqual(m.container("restart-web-1")["State"], "exited")
+        logs.unlink()
+        away.rename(logs)
+        self.stack("start")
+        self.assertEqual(m.container("restart-web-1")["State"], "running")
+        self.stack("down", "-t", "1")
+
+    def test_a_check_counts_by_when_it_began(self):
+        """One that began within the start period does not count, however long it took to fail."""
+        (self.machine.work / "flag").mkdir()
+        self.up("""
+  slow:
+    image: host
+    init: true
+    command: ["sleep", "1000"]
+    volumes: ["./flag:/flag"]
+    healthcheck:
+      test: ["CMD-SHELL", "[ ! -e /flag/seen ] || exit 0; touch /flag/seen; sleep 4; exit 1"]
+      interval: 200ms
+      timeout: 60s
+      retries: 1
+      start_period: 3s
+      start_interval: 100ms
+""", "--wait")
+        self.assertEqual(self.machine.container("restart-slow-1")["Health"], "healthy")
+        self.stack("down", "-t", "1")
+
     def test_health_and_conditions(self):
         m = self.machine
         (m.work / "flag").mkdir()
