@@ -28,14 +28,12 @@ planner::ImageFacts facts_of(const image::Rootfs& rootfs) {
   out.labels = rootfs.config.labels;
   if (rootfs.config.healthcheck) {
     const image::Healthcheck& check = *rootfs.config.healthcheck;
-    spec::Healthcheck health;
-    health.test = check.test;
-    if (check.interval.count() > 0) health.interval = check.interval;
-    if (check.timeout.count() > 0) health.timeout = check.timeout;
-    if (check.start_interval.count() > 0) health.start_interval = check.start_interval;
-    health.start_period = check.start_period;
-    if (check.retries > 0) health.retries = check.retries;
-    out.healthcheck = health;
+    out.healthcheck = spec::Healthcheck{.test = check.test,
+                                        .interval = check.interval,
+                                        .timeout = check.timeout,
+                                        .start_period = check.start_period,
+                                        .start_interval = check.start_interval,
+                                        .retries = check.retries};
   }
   return out;
 }

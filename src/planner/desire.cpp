@@ -391,16 +391,23 @@ class Desirer {
     }
   }
 
+  // As dockerd has it, each part by itself: the file's, else the image's, else the default.
   static std::optional<spec::Healthcheck> desire_health(const spec::Service& service,
                                                         const ImageFacts& image) {
-    std::optional<spec::Healthcheck> out = service.healthcheck;
-    if (!out) {
-      out = image.healthcheck;
-    } else if (!out->disabled && out->test.empty()) {
-      if (!image.healthcheck) return {};
-      out->test = image.healthcheck->test;
+    spec::Healthcheck out = service.healthcheck.value_or(spec::Healthcheck::unsaid());
+    for (const spec::Healthcheck& below :
+         {image.healthcheck.value_or(spec::Healthcheck::unsaid()), spec::Healthcheck()}) {
+      const auto inherit = [&](auto part) {
+        if (out.*part == std::decay_t<decltype(out.*part)>{}) out.*part = below.*part;
+      };
+      inherit(&spec::Healthcheck::test);
+      inherit(&spec::Healthcheck::interval);
+      inherit(&spec::Healthcheck::timeout);
+      inherit(&spec::Healthcheck::start_period);
+      inherit(&spec::Healthcheck::start_interval);
+      inherit(&spec::Healthcheck::retries);
     }
-    if (!out || out->disabled || out->test.empty() || out->test.front() == "NONE") return {};
+    if (out.disabled || out.test.empty() || out.test.front() == "NONE") return {};
     return out;
   }
 

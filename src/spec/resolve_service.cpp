@@ -332,22 +332,19 @@ class ServiceReader {
   void healthcheck() {
     const Node* check = node_.find("healthcheck");
     if (check == nullptr) return;
-    Healthcheck out;
+    Healthcheck out = Healthcheck::unsaid();
     read_list(*check, "test", out.test);
     out.disabled = flag(*check, "disable") || (!out.test.empty() && out.test[0] == "NONE");
     read_duration(*check, "interval", out.interval);
     read_duration(*check, "timeout", out.timeout);
     read_duration(*check, "start_period", out.start_period);
     read_duration(*check, "start_interval", out.start_interval);
-    if (out.interval.count() == 0) out.interval = Healthcheck{}.interval;  // 0: the default
-    if (out.timeout.count() == 0) out.timeout = Healthcheck{}.timeout;
-    if (out.start_interval.count() == 0) out.start_interval = Healthcheck{}.start_interval;
     if (const Node* retries = check->find("retries")) {
       const auto value = base::parse_int(retries->text);
       if (!value || *value < 0 || *value > 1'000'000) {
         run_error(*retries,
                   base::cat("healthcheck.retries: ", retries->text, " is no number of tries"));
-      } else if (*value > 0) {
+      } else {
         out.retries = static_cast<unsigned>(*value);
       }
     }

@@ -30,6 +30,7 @@ struct RestartPolicy {
   bool operator==(const RestartPolicy&) const = default;
 };
 
+// Of a service or an image, zero says nothing: the image's holds, else the default written here.
 struct Healthcheck {
   bool disabled = false;
   std::vector<std::string> test;  // {"CMD", ...} or {"CMD-SHELL", text}; empty: the image's
@@ -40,6 +41,13 @@ struct Healthcheck {
   unsigned retries = 3;
 
   bool operator==(const Healthcheck&) const = default;
+  // One that says nothing.
+  static Healthcheck unsaid() {
+    return {.interval = Duration(0),
+            .timeout = Duration(0),
+            .start_interval = Duration(0),
+            .retries = 0};
+  }
 };
 
 enum class Protocol : std::uint8_t { Tcp, Udp };

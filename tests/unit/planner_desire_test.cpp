@@ -359,6 +359,38 @@ TEST(Desire, HealthMountsHostsAndDependencies) {
   EXPECT_EQ(web.depends_on[1].condition, spec::Condition::Healthy);
 }
 
+// dockerd's rule: each part that the file leaves out is the image's, else the default.
+TEST(Desire, HealthInheritsEachPartOfTheImage) {
+  using std::chrono::seconds;
+  StackBuilder build;
+  World world = StackBuilder::world();
+  spec::Healthcheck& image = world.images["app"].healthcheck.emplace(spec::Healthcheck::unsaid());
+  image.test = {"CMD", "/ok"};
+  image.start_period = seconds(120);
+  image.retries = 10;
+  spec::Healthcheck& own = build.service("web").healthcheck.emplace(spec::Healthcheck::unsaid());
+  own.interval = seconds(5);
+  const spec::Healthcheck expected{.test = {"CMD", "/ok"},
+                                   .interval = seconds(5),
+                                   .timeout = seconds(30),
+                                   .start_period = seconds(120),
+                                   .start_interval = seconds(5),
+                                   .retries = 10};
+  EXPECT_EQ(only(build.desire(world)).healthcheck, expected);
+  own.test = {"CMD", "/mine"};
+  own.retries = 3;
+  const auto mine = only(build.desire(world)).healthcheck;
+  EXPECT_EQ(mine->test, (Texts{"CMD", "/mine"}));
+  EXPECT_EQ(mine->retries, 3U);
+  EXPECT_EQ(mine->start_period, seconds(120));
+  own.disabled = true;
+  EXPECT_FALSE(only(build.desire(world)).healthcheck.has_value());
+  own.disabled = false;
+  own.test.clear();
+  world.images["app"].healthcheck.reset();
+  EXPECT_FALSE(only(build.desire(world)).healthcheck.has_value());
+}
+
 // ---- ports
 // -----------------------------------------------------------------------------------------
 

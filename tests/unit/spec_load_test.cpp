@@ -152,6 +152,7 @@ TEST_F(Load, ServiceKeys) {
   EXPECT_EQ(s.extra_hosts, (std::vector<std::string>{"a=10.0.0.1", "b=host-gateway", "c=::1"}));
   EXPECT_EQ(s.healthcheck->test, (std::vector<std::string>{"CMD-SHELL", "curl x"}));
   EXPECT_EQ(s.healthcheck->interval, std::chrono::minutes(1));
+  EXPECT_EQ(s.healthcheck->timeout, Duration(0)) << "left to the image";
   EXPECT_EQ(s.stop_grace_period, std::chrono::seconds(65));
   EXPECT_EQ(s.labels, (StringMap{{"a", "b"}, {"c", ""}}));
   EXPECT_EQ(s.networks[0].aliases, std::vector<std::string>{"w"});
