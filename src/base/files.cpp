@@ -41,27 +41,91 @@ std::vector<std::string> names_in(int dir_fd, const std::string& path) {
   return names;
 }
 
+// A folder that is being emptied, and the names in it that are still to go.
+struct Level {
+  Fd dir;
+  std::string path;  // for messages
+  std::vector<std::string> names;
+};
+
+Level open_level(int parent, const std::string& name, const std::string& path) {
+  Fd dir(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!dir) {
+    if (errno == ENOENT) return {};
+    throw_errno("open", path);
+  }
+  std::vector<std::string> names = names_in(sys::dup(dir.get()).release(), path);
+  return {std::move(dir), path, std::move(names)};
+}
+
+// Puts the folder `name` of `from` beside the others at the top. What it may replace there, an
+// empty folder, was to go as well.
+void move_to_top(const Level& from, const std::string& name, const Level& top) {
+  static std::atomic<unsigned> counter{0};
+  while (::renameat(from.dir.get(), name.c_str(), top.dir.get(),
+                    cat(".deep.", counter++).c_str()) != 0) {
+    if (errno == ENOENT) return;
+    if (errno == EBUSY) {
+      throw SysError(EBUSY, "remove", cat(from.path, "/", name),
+                     "something is still mounted there");
+    }
+    if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR) {
+      throw_errno("rename", cat(from.path, "/", name));
+    }
+  }
+}
+
+// Empties what lies below `levels.front()`, on `device`. False when there is more, moved to the
+// top: a tree may be deeper than there are descriptors, and its paths longer than a stack holds.
+bool empty_levels(std::vector<Level> levels, dev_t device) {
+  constexpr std::size_t kDeepest = 32;
+  bool all = true;
+  while (true) {
+    Level& level = levels.back();
+    if (level.names.empty()) {
+      if (levels.size() == 1) return all;
+      const std::string path = std::move(level.path);
+      levels.pop_back();
+      Level& parent = levels.back();
+      if (::unlinkat(parent.dir.get(), parent.names.back().c_str(), AT_REMOVEDIR) != 0 &&
+          errno != ENOENT) {
+        throw_errno("rmdir", path);
+      }
+      parent.names.pop_back();
+      continue;
+    }
+    const std::string& name = level.names.back();
+    CRASH_POINT("remove-tree/entry");
+    if (::unlinkat(level.dir.get(), name.c_str(), 0) == 0 || errno == ENOENT) {
+      level.names.pop_back();
+      continue;
+    }
+    if (errno != EISDIR && errno != EPERM) throw_errno("unlink", cat(level.path, "/", name));
+    Level below = open_level(level.dir.get(), name, cat(level.path, "/", name));
+    struct stat info {};
+    if (below.dir && ::fstat(below.dir.get(), &info) != 0) throw_errno("stat", below.path);
+    if (below.dir && info.st_dev != device) {
+      throw SysError(EBUSY, "remove", below.path, "something is still mounted there");
+    }
+    if (below.dir && levels.size() < kDeepest) {
+      levels.push_back(std::move(below));
+      continue;
+    }
+    if (below.dir) {
+      move_to_top(level, name, levels.front());
+      all = false;
+    }
+    level.names.pop_back();
+  }
+}
+
 // Removes the entries below `dir`, which lies on `device`.
 void empty_dir(int dir, const std::string& path, dev_t device) {
-  for (const std::string& name : names_in(sys::dup(dir).release(), path)) {
-    const std::string child = cat(path, "/", name);
-    CRASH_POINT("remove-tree/entry");
-    if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) continue;
-    if (errno != EISDIR && errno != EPERM) throw_errno("unlink", child);
-    Fd sub(::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!sub) {
-      if (errno == ENOENT) continue;
-      throw_errno("open", child);
-    }
-    struct stat info {};
-    if (::fstat(sub.get(), &info) != 0) throw_errno("stat", child);
-    if (info.st_dev != device) {
-      throw SysError(EBUSY, "remove", child, "something is still mounted there");
-    }
-    empty_dir(sub.get(), child, device);
-    if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
-      throw_errno("rmdir", child);
-    }
+  bool all = false;
+  while (!all) {
+    std::vector<Level> levels;
+    levels.push_back(open_level(dir, ".", path));
+    all = empty_levels(std::move(levels), device);
   }
 }
 

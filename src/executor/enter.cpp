@@ -1,12 +1,14 @@
 #include "executor/enter.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/sys.hpp"
@@ -16,21 +18,51 @@
 #include "executor/compile.hpp"
 #include "executor/failure_text.hpp"
 #include "executor/kernel_calls.hpp"
+#include "executor/look.hpp"
 
 namespace executor {
 
 namespace {
 
-// Waits for the helper, which lives for some system calls only, and takes the pid it wrote.
-pid_t take_pid(pid_t helper, const base::Fd& pids) {
+base::Error frozen(const std::string& container) {
+  return base::Error(base::cat("container ", container, " is frozen: nothing can be started in it"),
+                     "stack reconcile lets it go on");
+}
+
+// The helper lives for some system calls only, unless somebody freezes the control group meanwhile:
+// false then.
+bool wait_unless_frozen(int fd, const std::string& group) {
+  constexpr int kLookAgainMs = 100;
+  while (true) {
+    pollfd wait{fd, POLLIN, 0};
+    const int n = ::poll(&wait, 1, kLookAgainMs);
+    if (n > 0) return true;
+    if (n == 0 && is_frozen(group)) return false;
+  }
+}
+
+// Together with those that were killed while they were frozen, which may die later than that.
+void reap(pid_t helper) {
+  static std::vector<pid_t> helpers;
+  helpers.push_back(helper);
+  std::erase_if(helpers,
+                [](pid_t each) { return ::waitpid(each, nullptr, __WALL | WNOHANG) != 0; });
+}
+
+// Takes the pid that the helper wrote; 0: it ended without.
+pid_t take_pid(pid_t helper, const base::Fd& pids, const planner::Container& container,
+               const std::string& group) {
   pid_t pid = 0;
   ssize_t got = 0;
-  do {
-    got = ::read(pids.get(), &pid, sizeof(pid));
-  } while (got < 0 && errno == EINTR);
-  int status = 0;
-  while (::waitpid(helper, &status, __WALL) < 0 && errno == EINTR) {
+  const bool told = wait_unless_frozen(pids.get(), group);
+  while (told && (got = ::read(pids.get(), &pid, sizeof(pid))) < 0 && errno == EINTR) {
   }
+  // Not waited for yet: its pid cannot have been reused.
+  const base::PidFd process = base::open_pidfd(helper);
+  const bool held_up = !told || (process && !wait_unless_frozen(process.get(), group));
+  if (held_up) ::kill(helper, SIGKILL);
+  reap(helper);
+  if (!told) throw frozen(container.name);
   return got == static_cast<ssize_t>(sizeof(pid)) ? pid : 0;
 }
 
@@ -47,13 +79,15 @@ Launched enter(const EnterRequest& request) {
     throw base::Error(base::cat("container ", container.name, " is not running"),
                       "start it with `stack up`");
   }
+  const std::string group = request.paths.container_cgroup(container.name);
+  if (is_frozen(group)) throw frozen(container.name);
   ChildProgram program;
   program.tty = request.tty;
   program.stdio[0] = request.stdin_fd;
   program.stdio[1] = request.stdout_fd;
   program.stdio[2] = request.stderr_fd;
 
-  const CgroupJoin join = open_cgroup(request.paths.container_cgroup(container.name));
+  const CgroupJoin join = open_cgroup(group);
   for (const base::Fd& procs : join.procs) {
     Step& step = program.add(Op::WriteFd, "join the cgroup");
     step.fd = procs.get();
@@ -93,7 +127,7 @@ Launched enter(const EnterRequest& request) {
   if (helper == 0) run_child(program);
   status.second.reset();
   pids.second.reset();
-  const pid_t pid = take_pid(helper, pids.first);
+  const pid_t pid = take_pid(helper, pids.first, container, group);
   if (pid == 0) {
     const std::optional<LaunchFailure> failure = read_failure(status.first.get());
     if (failure) throw base::Error(failure->text, failure->hint);

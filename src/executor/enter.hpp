@@ -28,7 +28,8 @@ struct EnterRequest {
   bool tty = false;  // fds are a pty slave: new session, controlling terminal
 };
 
-// The returned process is a child of the caller (to be waited for by pidfd). Does not wait.
+// The returned process is a child of the caller (to be waited for by pidfd). Does not wait. Throws
+// when the container is frozen: what is started in it would stop before it is anything.
 Launched enter(const EnterRequest& request);
 
 }  // namespace executor

@@ -1,6 +1,7 @@
 #include "supervisor/control.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -8,13 +9,17 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "base/process.hpp"
 #include "base/sys.hpp"
 #include "supervisor/frame.hpp"
 
@@ -53,17 +58,56 @@ void Control::adopt(base::Fd client) {
   send(add(std::move(client)), nlohmann::json::object());
 }
 
-// Abstract names belong to a network namespace: a container with network_mode host sees ours. Its
-// processes are in our cgroups, and no process gets out of those without the host's rights.
+namespace {
+
+// The peer as a process that cannot be taken for another one meanwhile: by the kernel's word (6.5),
+// else by its pid.
+base::PidFd peer_process(int socket, pid_t pid) {
+  constexpr int kPeerPidFd = 77;  // SO_PEERPIDFD, <asm-generic/socket.h> of 6.5
+  int fd = -1;
+  socklen_t size = sizeof(fd);
+  if (::getsockopt(socket, SOL_SOCKET, kPeerPidFd, &fd, &size) != 0) {
+    return errno == ENOPROTOOPT ? base::open_pidfd(pid) : base::PidFd{};
+  }
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return base::PidFd(fd);
+}
+
+// Of the machine's own user namespace as far as we are concerned, and with the right that we act
+// by: root without it, or in a user namespace of its own, would be given the machine by us.
+bool has_our_rights(pid_t pid) {
+  struct stat ours {};
+  struct stat theirs {};
+  if (::stat("/proc/self/ns/user", &ours) != 0 ||
+      ::stat(base::cat("/proc/", pid, "/ns/user").c_str(), &theirs) != 0 ||
+      ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino) {
+    return false;
+  }
+  const auto status = base::try_read_file(base::cat("/proc/", pid, "/status"));
+  constexpr std::string_view kField = "\nCapEff:\t";
+  const std::size_t at = status ? status->find(kField) : std::string::npos;
+  if (at == std::string::npos) return false;
+  const std::uint64_t effective = std::strtoull(status->c_str() + at + kField.size(), nullptr, 16);
+  return (effective >> CAP_SYS_ADMIN & 1U) != 0;
+}
+
+}  // namespace
+
+// Abstract names belong to a network namespace: whoever is in the machine's sees ours, a container
+// with network_mode host among them, of ours or of somebody else. Ours are told by their cgroups,
+// which no process gets out of without the host's rights; all others by those rights themselves.
 bool Control::may_enter(int socket) const {
   ucred peer{};
   socklen_t size = sizeof(peer);
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
   if (peer.uid != ::geteuid() || peer.pid <= 0) return false;
   try {
+    const base::PidFd process = peer_process(socket, peer.pid);
     const auto groups = base::try_read_file(base::cat("/proc/", peer.pid, "/cgroup"));
-    return groups &&
-           groups->find(base::cat(":", paths_.roots.cgroup_parent, "/")) == std::string::npos;
+    return process && groups &&
+           groups->find(base::cat(":", paths_.roots.cgroup_parent, "/")) == std::string::npos &&
+           has_our_rights(peer.pid) &&
+           base::send_signal(process, 0);  // last: what was read is that of the peer
   } catch (const base::SysError&) {
     return false;
   }

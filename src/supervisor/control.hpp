@@ -1,6 +1,6 @@
 // Control: the supervisor's side of the control socket: listens on an abstract name, lets in only
-// processes of the same user outside our containers, takes requests apart and sends events. No
-// policy.
+// processes of the same user and with its rights outside our containers, takes requests apart and
+// sends events. No policy.
 #pragma once
 
 #include <sys/socket.h>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/sys.hpp"
+#include "executor/look.hpp"
 
 namespace supervisor {
 
@@ -74,6 +75,12 @@ void HealthMonitor::schedule() {
 
 void HealthMonitor::begin() {
   timer_ = 0;
+  // Somebody else's doing (`stack pause` ends the monitor): a check would say nothing of its
+  // health.
+  if (executor::is_frozen(paths_.container_cgroup(container_.name))) {
+    schedule();
+    return;
+  }
   ++checks_;
   began_ = base::sys::monotonic_now() - started_;
   planner::HookSpec test;

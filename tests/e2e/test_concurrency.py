@@ -2,6 +2,7 @@
 
 import collections
 import json
+import os
 import random
 import signal
 import subprocess
@@ -71,14 +72,19 @@ volumes: {kept: {}}
         out = m.work / "out"
         out.mkdir()
 
-        def connections():
-            return sum(" @stack" in line and line.split()[5] == "03"
-                       for line in harness.read("/proc/net/unix").splitlines())
+        def is_connected(pid):
+            own = set()
+            for number in os.listdir(f"/proc/{pid}/fd"):
+                try:
+                    own.add(os.readlink(f"/proc/{pid}/fd/{number}"))
+                except FileNotFoundError:  # closed meanwhile
+                    pass
+            fields = [line.split() for line in harness.read("/proc/net/unix").splitlines()[1:]]
+            return any(f"socket:[{each[6]}]" in own and each[5] == "03" for each in fields)
 
         def behind(*argv):
-            before = connections()
             child = m.spawn("-f", "slow.yaml", *argv)
-            harness.wait_until(lambda: connections() > before, f"{argv} to connect")
+            harness.wait_until(lambda: is_connected(child.pid), f"{argv} to connect")
             time.sleep(0.5)  # until what it asks for has been sent
             self.assertIsNone(child.poll(), "it waits")
             return child

@@ -41,6 +41,7 @@ services:
     image: host
     command: ["sleep", "1000"]
     init: true
+    healthcheck: {test: ["CMD", "true"], interval: 100ms}
 """
 DB, WEB, JOB = "faults-db-1", "faults-web-1", "faults-job-1"
 ALL = [DB, WEB, JOB]
@@ -123,6 +124,12 @@ class Faults(harness.Case):
             path.write_text("1")
         else:
             self.machine.cgroup_with(container, "freezer.state").write_text("FROZEN")
+
+    def freeze_checked(self):
+        """Until a health check has been due: what it would start is frozen as soon as it is there."""
+        self.freeze(JOB)
+        time.sleep(1)
+        self.assert_fails("exec", "-T", "job", "true", match="container faults-job-1 is frozen", timeout=60)
 
     def run_dir(self):
         return self.machine.root / "run/stacks/faults"
@@ -300,6 +307,8 @@ class Faults(harness.Case):
             Fault("process stopped", lambda: self.signal_init(WEB, signal.SIGSTOP),
                   r"process \d+ is stopped \(SIGSTOP\)"),
             Fault("control group frozen", lambda: self.freeze(WEB), r"its control group is frozen"),
+            Fault("control group of one with a health check frozen", self.freeze_checked,
+                  r"its control group is frozen", names=True),
             Fault("volume unmounted inside", lambda: self.unmount_inside("/www"),
                   r"nothing is mounted at /www any more", restarts=(WEB,)),
             Fault("hosts file unmounted inside",

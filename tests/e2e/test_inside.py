@@ -1,6 +1,7 @@
 """What a container sees and may do, looked at from the inside."""
 
 import os
+import sys
 
 import harness
 
@@ -35,6 +36,20 @@ services:
 DEFAULT_CAPABILITIES = 0x800405FB
 
 
+# Asks the supervisor for a plan that is none. Prints its answer; nothing when it is not let in.
+ASK = """
+import json, socket, struct, sys
+text = json.dumps({"op": "apply", "plan": {}}).encode()
+with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+    stream.connect("\\0" + sys.argv[1])
+    try:
+        stream.sendall(struct.pack("<I", len(text)) + text)
+        print(stream.recv(65536).decode(errors="replace"))
+    except ConnectionError:
+        pass
+"""
+
+
 class Inside(harness.Case):
     def setUp(self):
         super().setUp()
@@ -57,6 +72,26 @@ class Inside(harness.Case):
         self.devices()
         self.others()
         self.stack("down")
+
+    def test_who_may_command(self):
+        """Its socket is seen by whoever is in the machine's network namespace: root alone is not enough."""
+        self.write("compose.yaml", "name: inside\nservices:\n  box: {image: host, init: true, command: [sleep, '1000']}\n")
+        self.stack("up", "-d")
+        (name,) = {line.split()[-1][1:] for line in harness.read("/proc/net/unix").splitlines()
+                   if line.endswith("/control")}
+        ask = [sys.executable, "-B", "-c", ASK, name]
+        self.assertIn('"end":true', harness.run(*ask))
+        for way in (["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-all"],
+                    ["setpriv", "--bounding-set=-all", "--inh-caps=-all"],
+                    ["unshare", "--user", "--map-root-user"],
+                    ["setpriv", "--reuid=1234", "--clear-groups"]):
+            with self.subTest(way=way):
+                said = self.machine.root / "lib/stacks/inside/supervisor.log"
+                before = harness.read(said).count("refused a connection")
+                self.assertEqual(harness.run(*way, *ask).strip(), "")
+                self.assertEqual(harness.read(said).count("refused a connection"), before + 1)
+        self.assertIn('"end":true', harness.run(*ask))
+        self.stack("down", "-t", "1")
 
     def processes_and_names(self):
         self.assertEqual(self.sh("box", "tr '\\0' ' ' < /proc/1/cmdline").out.strip(), "sleep 1000")

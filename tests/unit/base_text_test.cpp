@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -152,6 +154,36 @@ TEST_F(Files, RemoveTreeDoesNotFollowLinks) {
   EXPECT_FALSE(base::exists(tree));
   EXPECT_TRUE(base::exists(victim + "/keep"));
   base::remove_tree(tree);  // absent: fine
+}
+
+// As a container can make one: deeper than any number of descriptors or any path goes.
+TEST_F(Files, RemoveTreeOfAnyDepth) {
+  constexpr int kDepth = 30'000;
+  const std::string victim = dir_ + "/victim";
+  const std::string tree = (base::is_directory("/dev/shm") ? "/dev/shm" : dir_) +
+                           "/stack-test-deep-" + std::to_string(::getpid());
+  base::sys::make_dirs(victim, 0700);
+  base::write_atomic(victim + "/keep", "x");
+  base::sys::make_dir(tree, 0700);
+  base::Fd at = base::sys::open(tree, O_RDONLY | O_DIRECTORY);
+  for (int depth = 0; depth < kDepth; ++depth) {
+    if (depth % 1000 == 0) {
+      ASSERT_EQ(::symlinkat(victim.c_str(), at.get(), "link"), 0);
+      ASSERT_EQ(::mkdirat(at.get(), "beside", 0700), 0);
+      const base::Fd file = base::sys::open_at(at.get(), "file", O_WRONLY | O_CREAT, 0600);
+    }
+    ASSERT_EQ(::mkdirat(at.get(), "d", 0700), 0);
+    at = base::sys::open_at(at.get(), "d", O_RDONLY | O_DIRECTORY);
+  }
+  at.reset();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{64, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  EXPECT_NO_THROW(base::remove_tree(tree));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_FALSE(base::exists(tree));
+  EXPECT_TRUE(base::exists(victim + "/keep"));
 }
 
 TEST_F(Files, LockIsExclusive) {
