@@ -87,6 +87,7 @@ class Desirer {
       }
     }
     check_names();
+    choose_from_intervals(std::move(open_ports_), world_, out_.containers, problems_);
     check_port_conflicts(stack_, out_.containers, problems_);
     problems_.throw_if_any();
     return std::move(out_);
@@ -504,7 +505,7 @@ class Desirer {
     give_files(service, out);
     desire_mounts(stack_, service, image, out, out_, problems_);
     desire_network(service, out);
-    publish_ports(service, networks_, world_, out, problems_);
+    publish_ports(service, networks_, world_, out, open_ports_, problems_);
     desire_dependencies(service, out);
     out.healthcheck = desire_health(service, image);
     out.restart = service.restart;
@@ -557,6 +558,7 @@ class Desirer {
   std::map<std::string, PlacedNetwork> networks_;      // by key
   std::map<std::string, World::RecordedFiles> files_;  // by service
   std::map<AddressKey, std::vector<IpAddress>> given_;
+  OpenPorts open_ports_;
 };
 
 }  // namespace

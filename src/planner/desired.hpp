@@ -200,6 +200,8 @@ struct World {
   std::vector<base::Cidr> routes;                   // every prefix the host routes or holds
   std::vector<base::Cidr> taken;                    // subnets of other networks of ours
   std::map<std::string, std::uint16_t> host_ports;  // "container|tcp|8080": earlier choice, kept
+  // Host sides (the target is not set) that somebody else holds, of intervals to choose from.
+  std::set<netfab::PublishedPort> held_ports;
   // "container|network" → its place there as it is, kept where the file says nothing about order: a
   // network that comes or goes leaves the interfaces of the others alone.
   std::map<std::string, netfab::Endpoint> links;

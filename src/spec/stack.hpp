@@ -64,6 +64,18 @@ struct Port {
   Place place;
 };
 
+// Whether one number at both addresses is one port of the host; none: every address of both
+// families.
+inline bool share_ports(const std::optional<base::IpAddress>& a,
+                        const std::optional<base::IpAddress>& b) {
+  if (!a || !b) return true;
+  return a->family == b->family && (a->is_unspecified() || b->is_unspecified() || *a == *b);
+}
+// One port of the host out of several: whichever is free.
+inline bool is_choice(const Port& port) {
+  return port.published_first != 0 && port.published_count > 1 && port.target_count == 1;
+}
+
 enum class MountType : std::uint8_t { Bind, Volume, Tmpfs };
 struct Mount {
   MountType type = MountType::Volume;

@@ -205,6 +205,27 @@ class Network(harness.Case):
         self.assertEqual(harness.read(f"/proc/{web}/net/if_inet6").count(" lo"), 1)
         self.assertEqual(self.stack("exec", "-T", "web", "cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start").out.strip(), "0")
 
+    def test_one_port_of_an_interval(self):
+        """Services, replicas and one-offs each take the lowest port of a range that is free, and keep it."""
+        service = '{{image: host, command: [sleep, "1000"], init: true, scale: {}, ports: ["8070-8075:80"]}}'
+        port = lambda *args: self.stack("port", *args, "80").out.strip()
+        file = lambda scale: self.write("compose.yaml", "name: range\nservices:\n  a: {}\n  b: {}\n".format(
+            service.format(1), service.format(scale)))
+        file(1)
+        with socket.create_server(("127.0.0.1", 8070)):
+            self.stack("up", "-d")
+            self.assertEqual((port("a"), port("b")), ("0.0.0.0:8071", "0.0.0.0:8072"))
+        file(2)
+        self.stack("up", "-d")
+        self.assertEqual((port("a"), port("b"), port("--index", "2", "b")),
+                         ("0.0.0.0:8071", "0.0.0.0:8072", "0.0.0.0:8070"))
+        self.assertIn("Nothing to do", self.stack("plan").out)
+        self.stack("run", "-d", "--name", "once", "-P", "a")
+        self.assertIn("0.0.0.0:8073->80/tcp", self.machine.container("once")["Ports"])
+        file(5)
+        self.assert_fails("up", "-d", match="compose.yaml:4:[0-9]+: error: service \"b\": no port of 8070-8075 is free")
+        self.stack("down", "-t", "1")
+
     def test_udp_port_moves(self):
         """A client that keeps its source port meets the new place at once: no stale connection entry."""
         self.up()

@@ -431,7 +431,56 @@ TEST(Ports, ReplicasNeedTheirOwn) {
   const DesiredState desired = build.desire();
   EXPECT_EQ(desired.container("shop-web-2")->ports.front().host_port, 8081);
   build.service("web").replicas = 3;
-  EXPECT_EQ(errors_of(build).size(), 1U);
+  EXPECT_EQ(errors_of(build),
+            Texts{"service \"web\": no port of 8080-8081 is free for shop-web-3"});
+}
+
+std::uint16_t host_port(const DesiredState& desired, const std::string& container) {
+  return desired.container(container)->ports.front().host_port;
+}
+
+TEST(Ports, OneOutOfAnIntervalIsTheLowestFree) {
+  StackBuilder build;
+  build.network("default").enable_ipv6 = true;
+  build.publish("a", 8080, 11, 80);
+  build.publish("b", 8080, 11, 80);
+  const DesiredState first = build.desire();
+  EXPECT_EQ(ports_of(*first.container("shop-a-1")), (Texts{"* 8080 v4 80", "* 8080 v6 80"}));
+  EXPECT_EQ(host_port(first, "shop-b-1"), 8081);
+  EXPECT_TRUE(errors_of(build).empty());
+
+  // Held by somebody else, or by a fixed port of a service that comes later.
+  World world = StackBuilder::world();
+  netfab::PublishedPort held;
+  held.host_port = 8080;
+  world.held_ports = {held};
+  build.publish("z", 8081, 1, 80);
+  const DesiredState second = build.desire(world);
+  EXPECT_EQ(host_port(second, "shop-a-1"), 8082);
+  EXPECT_EQ(host_port(second, "shop-b-1"), 8083);
+
+  // A choice is kept while it is inside, before others choose; where the stack needs it, it is not.
+  world.host_ports = {{"shop-b-1|tcp|80", 8082}, {"shop-a-1|tcp|80", 8081}};
+  const DesiredState third = build.desire(world);
+  EXPECT_EQ(host_port(third, "shop-b-1"), 8082);
+  EXPECT_EQ(host_port(third, "shop-a-1"), 8083);
+  world.host_ports = {{"shop-b-1|tcp|80", 9000}};
+  EXPECT_EQ(host_port(build.desire(world), "shop-b-1"), 8083);
+}
+
+TEST(Ports, IntervalsOfOtherAddressesDoNotMeet) {
+  StackBuilder build;
+  build.publish("a", 8080, 2, 80);
+  build.publish("b", 8080, 2, 80);
+  build.service("a").ports[0].host_address = ip("127.0.0.1");
+  build.service("b").ports[0].host_address = ip("127.0.0.2");
+  EXPECT_EQ(host_port(build.desire(), "shop-a-1"), 8080);
+  EXPECT_EQ(host_port(build.desire(), "shop-b-1"), 8080);
+  build.service("b").ports[0].host_address = ip("0.0.0.0");
+  EXPECT_EQ(host_port(build.desire(), "shop-b-1"), 8081);
+  // Two intervals that lead to one port of the container are two ports of the host.
+  build.publish("a", 9000, 2, 80);
+  EXPECT_EQ(build.desire().container("shop-a-1")->ports.size(), 2U);
 }
 
 TEST(Ports, OneAddressConflictsWithEveryAddress) {
