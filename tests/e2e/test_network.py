@@ -226,6 +226,20 @@ class Network(harness.Case):
         self.assert_fails("up", "-d", match="compose.yaml:4:[0-9]+: error: service \"b\": no port of 8070-8075 is free")
         self.stack("down", "-t", "1")
 
+    def test_one_number_at_both_families(self):
+        """An address of one family is not in the way of one of the other."""
+        service = '{image: host, command: ["python3", "-B", "/tests/echo.py", "80"], volumes: ["%s:/tests:ro"], ' \
+            'stop_grace_period: 1s, ports: ["%s:8066:80"]}'
+        self.write("compose.yaml", "name: families\nservices:\n  four: {}\n  six: {}\n".format(
+            service % (harness.HERE, "0.0.0.0"), service % (harness.HERE, "[::1]")))
+        self.stack("up", "-d")
+        for name in ("four", "six"):
+            harness.wait_until(lambda name=name: "ready" in self.machine.log_lines(name), name)
+        self.assertEqual(self.ask(None, "tcp", "127.0.0.1", 8066)[1], "80")
+        self.assertEqual(self.ask(None, "tcp", "::1", 8066)[1], "80")
+        self.assertEqual(self.stack("port", "six", "80").out.strip(), "[::1]:8066")
+        self.stack("down")
+
     def test_udp_port_moves(self):
         """A client that keeps its source port meets the new place at once: no stale connection entry."""
         self.up()

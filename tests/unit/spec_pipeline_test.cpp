@@ -204,6 +204,29 @@ TEST_F(Pipeline, WhatOnlyRunningShowsIsAWarningForConfig) {
   EXPECT_EQ(load(options_).warnings.size(), 4U);
 }
 
+TEST_F(Pipeline, APortOfTheHostIsTakenAtOneFamily) {
+  const struct {
+    const char* one;
+    const char* other;
+    bool taken;
+  } cases[] = {
+      {"192.168.1.2:53:53/udp", "[::]:53:53/udp", false},
+      {"0.0.0.0:80:80", "[::1]:80:80", false},
+      {"0.0.0.0:80:80", "[::]:80:80", false},
+      {"0.0.0.0:80:80", "127.0.0.1:80:80", true},
+      {"[::]:80:80", "[::1]:80:80", true},
+      {"80:80", "[::1]:80:80", true},
+      {"127.0.0.1:80:80", "127.0.0.2:80:80", false},
+  };
+  for (const auto& test : cases) {
+    const std::string text =
+        refusal(base::cat("services:\n  a: {image: x, ports: ['", test.one,
+                          "']}\n  b: {image: x, ports: ['", test.other, "']}\n"));
+    EXPECT_EQ(has(text, "of the host is taken"), test.taken) << test.one << " " << text;
+    EXPECT_EQ(text == "accepted", !test.taken) << text;
+  }
+}
+
 TEST_F(Pipeline, ConsistencyOfTheReferenceLoader) {
   const struct {
     const char* keys;
