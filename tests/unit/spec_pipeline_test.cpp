@@ -227,6 +227,14 @@ TEST_F(Pipeline, APortOfTheHostIsTakenAtOneFamily) {
   }
 }
 
+TEST_F(Pipeline, UnlimitedSwapNeedsNoMemoryLimit) {
+  const std::string file = "services:\n  a: {image: x, memswap_limit: ";
+  EXPECT_EQ(refusal(file + "-1}\n"), "accepted");
+  EXPECT_EQ(refusal(file + "0}\n"), "accepted");
+  EXPECT_TRUE(has(refusal(file + "1g}\n"),
+                  "compose.yaml:2:32: error: service a: memswap_limit needs mem_limit"));
+}
+
 TEST_F(Pipeline, ConsistencyOfTheReferenceLoader) {
   const struct {
     const char* keys;
