@@ -63,11 +63,19 @@ void make_container_dirs(const planner::Container& container, const base::Projec
 void remove_container_dirs(const std::string& name, const base::ProjectPaths& paths);
 // Its folder DATA/volumes/NAME; throws base::Error for what is no volume's name.
 std::string volume_dir(const std::string& name, const base::Roots& roots);
+// Where its content lies: DATA/volumes/NAME/_data, or the folder of the host that it is.
+std::string volume_content(const planner::MountSpec& mount, const base::Roots& roots);
+std::string volume_content(const std::string& name,
+                           const base::Roots& roots);  // as it is described
 // Creates the volume's folder DATA/volumes/NAME/_data when absent.
 void ensure_volume(const planner::Volume& volume, const base::Roots& roots);
+// Writes down labels and driver_opts of a volume that is there.
+void describe_volume(const planner::Volume& volume, const base::Roots& roots);
 void remove_volume(const std::string& name, const base::Roots& roots);
 std::vector<std::string> list_volumes(const base::Roots& roots);
 // Those it was made with; none when nothing is known of it.
 std::map<std::string, std::string> volume_labels(const std::string& name, const base::Roots& roots);
+std::map<std::string, std::string> volume_options(const std::string& name,
+                                                  const base::Roots& roots);
 
 }  // namespace executor

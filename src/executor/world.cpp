@@ -7,10 +7,12 @@
 #include "base/files.hpp"
 #include "executor/cgroup.hpp"
 #include "executor/container_files.hpp"
+#include "executor/launch.hpp"
 #include "image/rootfs.hpp"
 #include "netfab/links.hpp"
 #include "netfab/ports.hpp"
 #include "spec/diagnostic.hpp"
+#include "spec/volume_options.hpp"
 
 namespace executor {
 
@@ -191,6 +193,17 @@ planner::World gather_world(const WorldRequest& request) {
               base::Error(base::cat("volume \"", volume.name,
                                     "\" is declared as external, but does not exist"),
                           base::cat("stack volume create ", volume.name)));
+    }
+    if (volume.external) {
+      world.volume_options[volume.name] = volume_options(volume.name, paths.roots);
+      continue;
+    }
+    const std::string device = spec::read_volume_options(volume.driver_opts).place.device;
+    if (base::starts_with(device, "/") && !base::is_directory(device)) {
+      fail_at(
+          stack, volume.device_place,
+          base::Error(base::cat("volume ", volume.key, ": the folder ", device, " does not exist"),
+                      "make it, or mount what belongs there"));
     }
   }
   gather_held_ports(request, world);

@@ -58,7 +58,12 @@ class Desirer {
     for (const auto& entry : stack_.services) out_.services.push_back(entry.first);
     for (const auto& entry : stack_.volumes) {
       const spec::Volume& volume = entry.second;
-      out_.volumes.push_back({volume.key, volume.name, volume.external, volume.labels});
+      const auto made = world_.volume_options.find(volume.name);
+      out_.volumes.push_back({volume.key, volume.name, volume.external,
+                              !volume.external                      ? volume.driver_opts
+                              : made == world_.volume_options.end() ? spec::StringMap()
+                                                                    : made->second,
+                              volume.labels});
     }
 
     std::map<std::string, std::size_t> needs;

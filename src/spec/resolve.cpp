@@ -127,6 +127,7 @@ void resolve(Resolving& in) {
   }
   check_services(in);
   drop_unused(in.stack);
+  check_volume_options(in);
 }
 
 std::string Stack::describe(const Place& place) const {

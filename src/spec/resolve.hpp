@@ -26,6 +26,7 @@ void resolve(Resolving& in);
 // The stages of resolve, in order.
 void resolve_networks(Resolving& in);
 void resolve_volumes(Resolving& in);
+void check_volume_options(Resolving& in);  // of the volumes in use
 void resolve_service(const Node& node, Service& service, Resolving& in);
 void resolve_ports(const Node& node, Service& service, Report& report);
 void resolve_mounts(const Node& node, Service& service, Resolving& in);

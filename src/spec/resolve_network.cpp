@@ -1,5 +1,6 @@
 #include "base/text.hpp"
 #include "spec/resolve.hpp"
+#include "spec/volume_options.hpp"
 
 namespace spec {
 namespace {
@@ -113,6 +114,32 @@ void resolve_networks(Resolving& in) {
   }
 }
 
+void check_volume_options(Resolving& in) {
+  for (const auto& [key, volume] : in.stack.volumes) {
+    if (volume.external || volume.driver_opts.empty()) continue;
+    const Node& node = *in.document.find("volumes")->find(key);
+    const Node& map = *node.find("driver_opts");
+    if (!volume.driver.empty() && volume.driver != "local") {
+      in.report.run_error(
+          node.find("driver")->place,
+          base::cat("volume ", key, ": the driver '", volume.driver,
+                    "' is not here, its driver_opts cannot be honoured"),
+          "mount it on the host, and give its folder: type: none, o: bind, device: /path");
+      continue;
+    }
+    const VolumeOptions options = read_volume_options(volume.driver_opts);
+    const Node* at = map.find(options.at);
+    if (!options.problem.empty()) {
+      in.report.run_error(at != nullptr ? at->place : map.key_place,
+                          base::cat("volume ", key, ": ", options.problem), options.hint);
+    }
+    for (const std::string& word : options.without_effect) {
+      in.report.warning(map.find("o")->place,
+                        base::cat("volume ", key, ": the option '", word, "' has no effect yet"));
+    }
+  }
+}
+
 void resolve_volumes(Resolving& in) {
   const Node* all = in.document.find("volumes");
   if (all == nullptr) return;
@@ -125,7 +152,13 @@ void resolve_volumes(Resolving& in) {
     volume.driver = node.text_of("driver");
     read_map(node, "driver_opts", volume.driver_opts);
     read_map(node, "labels", volume.labels);
-    if (!volume.driver.empty() && volume.driver != "local" && !volume.external) {
+    if (const Node* options = node.find("driver_opts")) {
+      const Node* device = options->find("device");
+      volume.device_place = device != nullptr ? device->place : options->key_place;
+    }
+    const bool foreign = !volume.driver.empty() && volume.driver != "local" && !volume.external;
+    // With options of its own it is not to be had in a folder: told where it is used.
+    if (foreign && volume.driver_opts.empty()) {
       in.report.warning(node.find("driver")->place,
                         base::cat("volume ", node.key, ": the driver '", volume.driver,
                                   "' has no effect yet, a local folder is used"));

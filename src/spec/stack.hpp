@@ -213,8 +213,9 @@ struct Volume {
   std::string name;  // full
   bool external = false;
   std::string driver;
-  StringMap driver_opts, labels;
+  StringMap driver_opts, labels;  // driver_opts: read_volume_options()
   Place place;
+  Place device_place;  // of driver_opts.device
 };
 
 struct Stack {

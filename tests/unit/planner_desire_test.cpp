@@ -6,6 +6,7 @@
 #include "planner/addresses.hpp"
 #include "planner/desired.hpp"
 #include "planner/plan.hpp"
+#include "spec/volume_options.hpp"
 #include "unit/planner_support.hpp"
 
 namespace {
@@ -357,6 +358,48 @@ TEST(Desire, HealthMountsHostsAndDependencies) {
   ASSERT_EQ(web.depends_on.size(), 2U);
   EXPECT_EQ(web.depends_on[1].container, "shop-db-2");
   EXPECT_EQ(web.depends_on[1].condition, spec::Condition::Healthy);
+}
+
+TEST(Desire, VolumesThatAreAFolderOfTheHostOrATmpfs) {
+  StackBuilder build;
+  build.volume("data").driver_opts = {{"type", "none"}, {"o", "bind,ro"}, {"device", "/srv/data/"}};
+  build.volume("fast").driver_opts = {{"type", "tmpfs"}, {"device", "tmpfs"}, {"o", "size=1m"}};
+  build.volume("theirs").external = true;
+  spec::Mount mount;
+  for (const char* key : {"data", "fast", "theirs"}) {
+    mount.source = key;
+    mount.target = base::cat("/", key);
+    mount.subpath = mount.source == "data" ? "inner" : "";
+    build.service("web").mounts.push_back(mount);
+  }
+  World world = StackBuilder::world();
+  world.volume_options["shop_theirs"] = {{"o", "rbind"}, {"type", "none"}, {"device", "/srv/x"}};
+  const DesiredState desired = build.desire(world);
+  const std::vector<MountSpec>& mounts = only(desired).mounts;
+  EXPECT_EQ(mounts[0].type, spec::MountType::Volume);
+  EXPECT_EQ(mounts[0].source, "shop_data") << "it keeps its name";
+  EXPECT_EQ(mounts[0].device, "/srv/data");
+  EXPECT_EQ(mounts[0].subpath, "inner");
+  EXPECT_TRUE(mounts[0].read_only && mounts[0].nocopy && !mounts[0].recursive);
+  EXPECT_EQ(mounts[1].device, spec::kTmpfsDevice);
+  EXPECT_EQ(mounts[1].tmpfs_options, "exec,size=1m");
+  EXPECT_EQ(mounts[2].device, "/srv/x");
+  EXPECT_TRUE(mounts[2].recursive && !mounts[2].read_only);
+
+  StackBuilder other = build;
+  other.service("web").mounts[1].subpath = "inner";
+  EXPECT_EQ(errors_of(other), Texts{"service \"web\": volume \"fast\" is a tmpfs, which is empty: "
+                                    "it has no subpath"});
+
+  // Another place: the record is written anew, what mounts it is replaced.
+  ActualState actual = running(desired);
+  EXPECT_TRUE(diff(desired, actual).empty());
+  build.volume("data").driver_opts["device"] = "/srv/other";
+  std::vector<std::string> steps;
+  for (const Step& step : diff(build.desire(world), actual).steps) {
+    steps.push_back(base::cat(step.id, ": ", step.reasons.front().field));
+  }
+  EXPECT_EQ(steps, (Texts{"volume/shop_data: driver_opts", "container/shop-web-1: volumes./data"}));
 }
 
 // dockerd's rule: each part that the file leaves out is the image's, else the default.

@@ -235,6 +235,42 @@ TEST_F(Pipeline, UnlimitedSwapNeedsNoMemoryLimit) {
                   "compose.yaml:2:32: error: service a: memswap_limit needs mem_limit"));
 }
 
+TEST_F(Pipeline, DriverOptsOfVolumes) {
+  const struct {
+    const char* volume;
+    const char* said;  // "": accepted
+  } cases[] = {
+      {"driver_opts: {type: none, o: bind, device: /srv/data}", ""},
+      {"driver: local, driver_opts: {type: none, device: /srv/data}", ""},
+      {"driver_opts: {type: tmpfs, device: tmpfs, o: \"size=1m,uid=7\"}", ""},
+      {"driver_opts: {type: nfs, o: \"addr=192.0.2.1,rw\", device: \":/export\"}",
+       "compose.yaml:2:38: error: volume data: a file system of type nfs is not mounted here"},
+      {"driver_opts: {type: none, o: bind}", "error: volume data: the folder is not named"},
+      {"driver_opts: {type: none, o: bind, device: data}", "'data' is not absolute"},
+      {"driver_opts: {type: tmpfs, o: \"sise=1m\"}", "a tmpfs has no option 'sise=1m'"},
+      {"driver_opts: {size: 1g}", "the size of a folder cannot be bounded here"},
+      {"driver_opts: {share: x}", "the driver local has no option 'share'"},
+      {"driver_opts: {device: /srv/data}", "neither a type nor o: bind is given"},
+      {"driver: sshfs, driver_opts: {host: x}",
+       "the driver 'sshfs' is not here, its driver_opts cannot be honoured"},
+  };
+  const std::string service = "services: {a: {image: x, volumes: [\"data:/data\"]}}\n";
+  for (const auto& test : cases) {
+    const std::string volumes = base::cat("volumes: {data: {", test.volume, "}}\n");
+    const std::string text = refusal(service + volumes);
+    EXPECT_TRUE(*test.said == '\0' ? text == "accepted" : has(text, test.said)) << text;
+    options_.to_run = false;
+    EXPECT_EQ(refusal(), "accepted") << "config prints it";
+    options_.to_run = true;
+    EXPECT_EQ(refusal("services: {a: {image: x}}\n" + volumes), "accepted") << "nobody uses it";
+  }
+  write("compose.yaml", service +
+                            "volumes: {data: {driver_opts: {type: none, o: \"bind,noexec\", "
+                            "device: /srv/data}}}\n");
+  ASSERT_EQ(load(options_).warnings.size(), 1U);
+  EXPECT_EQ(load(options_).warnings[0].text, "volume data: the option 'noexec' has no effect yet");
+}
+
 TEST_F(Pipeline, ConsistencyOfTheReferenceLoader) {
   const struct {
     const char* keys;
