@@ -57,6 +57,10 @@ std::optional<LaunchFailure> launch_outcome(const Launched& launched);
 // "address name name..." lines besides localhost and the container's own.
 void write_etc(const planner::Container& container, const base::ProjectPaths& paths,
                const std::vector<std::string>& hosts);
+// What a container on a network of ours takes of the machine's resolv.conf, as docker has it: its
+// search list and its options, each where the stack file gives none.
+std::string inherited_resolv_lines(const planner::Container& container,
+                                   const std::string& host_resolv_conf);
 // The folders a container needs (run, data, upper, work, etc), with modes; idempotent.
 void make_container_dirs(const planner::Container& container, const base::ProjectPaths& paths);
 // Everything a removed container leaves: upper directory, records, logs. The cgroup must be gone.
