@@ -169,21 +169,8 @@ void publish_ports(const spec::Service& service,
   const std::string who = base::cat("service \"", service.name, "\"");
   switch (container.network) {
     case NetworkKind::Host:
-      // Already reachable at its own number; another number would need a translation that there is
-      // not.
-      for (const spec::Port& port : service.ports) {
-        if (port.published_first != 0 && port.published_first != port.target_first) {
-          problems.add(port.place,
-                       base::cat(who, " uses the host's network: port ", port.target_first,
-                                 " cannot be published as ", port.published_first),
-                       "remove `ports`, or let the service use a network of the stack");
-        }
-      }
-      return;
     case NetworkKind::None:
-      problems.add(place, base::cat(who, " has no network: its ports cannot be published"),
-                   "remove `ports`, or `network_mode: none`");
-      return;
+      return;  // the loader has said that they have no effect
     case NetworkKind::Container:
       problems.add(place, base::cat(who, " shares the network of ", container.network_container,
                                     ": publish the ports there"));
@@ -193,6 +180,11 @@ void publish_ports(const spec::Service& service,
   }
   const Targets targets = targets_of(container, networks);
   if (!targets.v4 && !targets.v6) {
+    // Of an external network only its record tells that it is internal.
+    const bool told = std::none_of(networks.begin(), networks.end(), [&](const auto& entry) {
+      return entry.second.network.external && is_on(container, entry.second.network.name);
+    });
+    if (told) return;
     problems.add(place,
                  base::cat(who, " is only on internal networks: its ports cannot be published"),
                  "attach it to a network that is not internal, or remove `ports`");

@@ -125,6 +125,7 @@ void resolve(Resolving& in) {
     resolve_extras(node, in.stack.services[node.key].extras);
     check_consistency(node, in);
   }
+  settle_ports(in);
   check_services(in);
   drop_unused(in.stack);
   check_volume_options(in);

@@ -22,6 +22,26 @@ void check_external(const Node& node, Report& report) {
   }
 }
 
+constexpr const char* kMtu = "com.docker.network.driver.mtu";
+constexpr const char* kHostBinding = "com.docker.network.bridge.host_binding_ipv4";
+
+void read_network_options(const Node& node, Network& network, Report& report) {
+  const Node* options = node.find("driver_opts");
+  if (options == nullptr || network.external) return;
+  for (const Node& option : options->children) {
+    network.driver_opts[option.key] = option.text;
+    if (option.key == kHostBinding) {
+      network.host_binding = base::parse_ip(option.text);
+      if (network.host_binding && network.host_binding->is_v4()) continue;
+      report.run_error(option.place, base::cat("network ", node.key, ": '", option.text,
+                                               "' is not an IPv4 address"));
+    } else if (option.key != kMtu) {
+      report.warning(option.key_place, base::cat("network ", node.key, ": the option ", option.key,
+                                                 " has no effect yet"));
+    }
+  }
+}
+
 void read_ipam(const Node& node, Network& network, std::vector<Place>& places, Report& report) {
   const Node* ipam = node.find("ipam");
   const Node* config = ipam == nullptr ? nullptr : ipam->find("config");
@@ -87,7 +107,7 @@ void resolve_networks(Resolving& in) {
     network.external = is_true(node, "external");
     network.internal = is_true(node, "internal");
     network.enable_ipv6 = is_true(node, "enable_ipv6");
-    read_map(node, "driver_opts", network.driver_opts);
+    read_network_options(node, network, in.report);
     read_map(node, "labels", network.labels);
     if (const Node* driver = node.find("driver"); driver != nullptr && !driver->text.empty()) {
       if (driver->text != "bridge" && driver->text != "default" && !network.external) {

@@ -205,6 +205,7 @@ struct Network {
   std::vector<base::Cidr> subnets;        // ipam, at most one a family
   std::vector<base::IpAddress> gateways;  // ipam
   StringMap driver_opts, labels;
+  std::optional<base::IpAddress> host_binding;  // of driver_opts: where ports without an address go
   Place place;
 };
 

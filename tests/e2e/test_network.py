@@ -240,6 +240,23 @@ class Network(harness.Case):
         self.assertEqual(self.stack("port", "six", "80").out.strip(), "[::1]:8066")
         self.stack("down")
 
+    def test_ports_that_nothing_reaches(self):
+        """docker compose starts what has ports and nothing to publish them on; said with their place."""
+        service = "image: host, init: true, command: [sleep, '1000'], ports: ['8077:80']"
+        self.write("compose.yaml", f"""name: unreached
+services:
+  alone: {{{service}, network_mode: none}}
+  hosted: {{{service}, network_mode: host}}
+  locked: {{{service}, networks: [closed]}}
+networks:
+  closed: {{internal: true}}
+""")
+        up = self.stack("up", "-d").err
+        for line, name in ((3, "alone"), (4, "hosted"), (5, "locked")):
+            self.assertRegex(up, f"compose.yaml:{line}:[0-9]+: warning: service {name}: ports have no effect")
+        self.assertEqual([row["Ports"] for row in self.machine.ps()], ["", "", ""])
+        self.stack("down")
+
     def test_udp_port_moves(self):
         """A client that keeps its source port meets the new place at once: no stale connection entry."""
         self.up()

@@ -551,18 +551,27 @@ TEST(Ports, EphemeralChoiceIsKept) {
   EXPECT_EQ(build.desire(world), desired);
 }
 
+// docker compose starts all of these: the loader warns, nothing is published.
 TEST(Ports, WithoutAWayOut) {
   StackBuilder build;
   build.network("default").internal = true;
   build.publish("web", 8080, 1, 80);
-  EXPECT_EQ(errors_of(build),
-            Texts{"service \"web\" is only on internal networks: its ports cannot be published"});
-  build.service("web").network_mode.kind = spec::NetworkModeKind::None;
-  EXPECT_EQ(errors_of(build).size(), 1U);
-  build.service("web").network_mode.kind = spec::NetworkModeKind::Host;
-  EXPECT_EQ(errors_of(build).size(), 1U);
-  build.service("web").ports[0].target_first = 8080;
+  build.publish("web", 8090, 5, 81);
   EXPECT_TRUE(only(build.desire()).ports.empty());
+  build.service("web").network_mode.kind = spec::NetworkModeKind::None;
+  EXPECT_TRUE(only(build.desire()).ports.empty());
+  build.service("web").network_mode.kind = spec::NetworkModeKind::Host;
+  EXPECT_TRUE(only(build.desire()).ports.empty());
+}
+
+// Whose they would be is another container's: no way to mean them.
+TEST(Ports, OfASharedNetworkAreRefused) {
+  StackBuilder build;
+  build.service("base");
+  build.publish("web", 8080, 1, 80);
+  build.service("web").network_mode = {spec::NetworkModeKind::Service, "base"};
+  EXPECT_EQ(errors_of(build), Texts{"service \"web\" shares the network of shop-base-1: publish "
+                                    "the ports there"});
 }
 
 // ---- JSON

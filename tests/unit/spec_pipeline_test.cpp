@@ -235,6 +235,44 @@ TEST_F(Pipeline, UnlimitedSwapNeedsNoMemoryLimit) {
                   "compose.yaml:2:32: error: service a: memswap_limit needs mem_limit"));
 }
 
+TEST_F(Pipeline, PortsThatNothingReachesAreWarnings) {
+  write("compose.yaml",
+        "services:\n"
+        "  a: {image: x, ports: [\"80:80\"], network_mode: none}\n"
+        "  b: {image: x, ports: [\"80:81\"], network_mode: host}\n"
+        "  c: {image: x, ports: [\"80:82\"], networks: [in]}\n"
+        "  d: {image: x, ports: [\"80:83\"], networks: [in, default]}\n"
+        "networks: {in: {internal: true}}\n");
+  const std::vector<Diagnostic> warnings = load(options_).warnings;
+  ASSERT_EQ(warnings.size(), 3U);
+  EXPECT_EQ(warnings[0].text, "service a: ports have no effect with network_mode none");
+  EXPECT_EQ(warnings[1].text, "service b: ports have no effect with network_mode host");
+  EXPECT_EQ(warnings[2].text, "service c: ports have no effect, it is on internal networks only");
+  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(warnings[i].place.line, i + 2);
+}
+
+TEST_F(Pipeline, DriverOptsOfNetworks) {
+  write("compose.yaml",
+        "services:\n"
+        "  a: {image: x, ports: [\"80:80\", \"127.0.0.9:81:81\"], networks: [n, other]}\n"
+        "networks:\n  other:\n  n:\n    driver_opts:\n"
+        "      com.docker.network.driver.mtu: 1400\n"
+        "      com.docker.network.bridge.host_binding_ipv4: 127.0.0.1\n"
+        "      com.docker.network.bridge.name: br0\n");
+  const Loaded loaded = load(options_);
+  ASSERT_EQ(loaded.warnings.size(), 1U);
+  EXPECT_EQ(loaded.warnings[0].text,
+            "network n: the option com.docker.network.bridge.name has no effect yet");
+  EXPECT_EQ(loaded.warnings[0].place.line, 9U);
+  const std::vector<Port>& ports = loaded.stack.services.at("a").ports;
+  EXPECT_EQ(ports[0].host_address->str(), "127.0.0.1");
+  EXPECT_EQ(ports[1].host_address->str(), "127.0.0.9");
+  EXPECT_TRUE(
+      has(refusal("services: {a: {image: x, networks: [n]}}\nnetworks:\n  n:\n"
+                  "    driver_opts: {com.docker.network.bridge.host_binding_ipv4: \"::1\"}\n"),
+          "'::1' is not an IPv4 address"));
+}
+
 TEST_F(Pipeline, DriverOptsOfVolumes) {
   const struct {
     const char* volume;
