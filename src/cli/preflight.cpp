@@ -149,7 +149,8 @@ Planned make_plan(const PlanRequest& request, std::unique_ptr<executor::StackLoo
                                                        .paths = paths,
                                                        .recorded = recorded,
                                                        .services = services,
-                                                       .routes = look->take_routes()});
+                                                       .routes = look->take_routes(),
+                                                       .beside_stack = one_off != nullptr});
   out.desired = one_off == nullptr
                     ? planner::desire(loaded.stack, world, executor::Names(paths))
                     : desire_beside(loaded.stack, world, executor::Names(paths), *one_off);

@@ -43,7 +43,8 @@ nlohmann::json describe(const Context& context, const std::string& name, const I
           {"Driver", "local"},
           {"Scope", "local"},
           {"Labels", executor::volume_labels(name, context.roots)},
-          {"Mountpoint", base::cat(context.roots.volumes(), "/", name, "/_data")},
+          {"Options", executor::volume_options(name, context.roots)},
+          {"Mountpoint", executor::volume_content(name, context.roots)},
           {"UsedBy", users}};
 }
 

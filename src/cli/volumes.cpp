@@ -49,7 +49,7 @@ int volumes(const Context& context, const Arguments& args) {
         {{"Driver", "local"},
          {"Name", volume.name},
          {"Labels", labels_text(executor::volume_labels(volume.name, context.roots))},
-         {"Mountpoint", base::cat(context.roots.volumes(), "/", volume.name, "/_data")},
+         {"Mountpoint", executor::volume_content(volume.name, context.roots)},
          {"Scope", "local"}});
   }
   write_text(STDOUT_FILENO, args.list.quiet ? names : format_rows(out));

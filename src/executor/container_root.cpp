@@ -12,6 +12,8 @@
 #include "base/sys.hpp"
 #include "base/text.hpp"
 #include "executor/container_files.hpp"
+#include "executor/launch.hpp"
+#include "spec/volume_options.hpp"
 
 namespace executor {
 
@@ -87,9 +89,10 @@ void enter_stopped_root(const StoppedRoot& request) {
   }
   for (const auto& [mount, file] : mounts_of(request.container, request.paths)) {
     std::string source = mount.source;
-    if (mount.type == spec::MountType::Tmpfs) continue;  // empty while it does not run
+    // Empty while it does not run.
+    if (mount.type == spec::MountType::Tmpfs || mount.device == spec::kTmpfsDevice) continue;
     if (mount.type == spec::MountType::Volume) {
-      source = base::cat(request.paths.roots.volumes(), "/", mount.source, "/_data");
+      source = volume_content(mount, request.paths.roots);
       if (!mount.subpath.empty()) {
         throw base::Error(base::cat("the volume at ", mount.target, " has a subpath"),
                           "start the container, then copy");

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -67,6 +68,11 @@ std::string host_resolv_conf() {
   return server ? out : std::string();
 }
 
+bool is_on_our_network(const planner::Container& container) {
+  return container.network == planner::NetworkKind::Own ||
+         container.network == planner::NetworkKind::Container;
+}
+
 std::string resolv_text(const planner::Container& container) {
   std::string out;
   switch (container.network) {
@@ -95,6 +101,12 @@ std::string resolv_text(const planner::Container& container) {
   if (options.empty() && container.network == planner::NetworkKind::Own) options = {"ndots:0"};
   if (!options.empty()) out += base::cat("options ", base::join(options, " "), "\n");
   return out;
+}
+
+std::string added_resolv_text(const planner::Container& container) {
+  if (!is_on_our_network(container)) return {};
+  return inherited_resolv_lines(container,
+                                base::try_read_file("/etc/resolv.conf").value_or(std::string()));
 }
 
 // In place when it exists: a running container has this very inode mounted. One write over the old
@@ -126,14 +138,11 @@ struct EtcFile {
   std::string text;
 };
 
-// What can be compared later: where the machine's own resolv.conf is passed on, it may change.
+// What can be compared later: what is passed on of the machine's own resolv.conf may change.
 std::vector<EtcFile> fixed_files(const planner::Container& container) {
   std::vector<EtcFile> out{{"hosts", hosts_text(container, {})},
                            {"hostname", container.hostname + "\n"}};
-  if (container.network == planner::NetworkKind::Own ||
-      container.network == planner::NetworkKind::Container) {
-    out.push_back({"resolv.conf", resolv_text(container)});
-  }
+  if (is_on_our_network(container)) out.push_back({"resolv.conf", resolv_text(container)});
   return out;
 }
 
@@ -166,6 +175,28 @@ bool is_untouched(const std::string& path, std::size_t size,
 
 }  // namespace
 
+std::string inherited_resolv_lines(const planner::Container& container,
+                                   const std::string& host_resolv_conf) {
+  std::vector<std::string> search, options;
+  for (const std::string& line : base::split(host_resolv_conf, '\n')) {
+    std::istringstream in(line);
+    std::string key, word;
+    in >> key;
+    if (key != "search" && key != "domain" && key != "options") continue;
+    std::vector<std::string>& out = key == "options" ? options : search;
+    if (key != "options") out.clear();  // the last one holds
+    while (in >> word) out.push_back(word);
+  }
+  std::string out;
+  if (container.dns_search.empty() && !search.empty()) {
+    out += base::cat("search ", base::join(search, " "), "\n");
+  }
+  if (container.dns_opt.empty() && !options.empty()) {
+    out += base::cat("options ", base::join(options, " "), "\n");
+  }
+  return out;
+}
+
 std::vector<netfab::Difference> etc_differences(const planner::Container& container,
                                                 const base::ProjectPaths& paths,
                                                 std::chrono::system_clock::time_point since) {
@@ -190,7 +221,8 @@ void mend_etc(const planner::Container& container, const base::ProjectPaths& pat
     const auto found = base::try_read_file(etc + file.name);
     if (found && missing_in(*found, file.text).empty()) continue;
     std::string text = file.text;
-    const std::vector<std::string> ours = lines_of(file.text);
+    if (file.name == std::string_view("resolv.conf")) text += added_resolv_text(container);
+    const std::vector<std::string> ours = lines_of(text);
     for (const std::string& line : lines_of(found.value_or(std::string()))) {
       if (std::find(ours.begin(), ours.end(), line) == ours.end()) text += line + "\n";
     }
@@ -203,7 +235,8 @@ void write_etc(const planner::Container& container, const base::ProjectPaths& pa
   const std::string etc = paths.container_run(container.name) + "/etc";
   write_in_place(etc + "/hosts", hosts_text(container, hosts));
   write_in_place(etc + "/hostname", container.hostname + "\n");
-  write_in_place(etc + "/resolv.conf", resolv_text(container));
+  // Ours first: an `ndots` of the machine's holds, as with docker.
+  write_in_place(etc + "/resolv.conf", resolv_text(container) + added_resolv_text(container));
 }
 
 }  // namespace executor

@@ -57,17 +57,29 @@ std::optional<LaunchFailure> launch_outcome(const Launched& launched);
 // "address name name..." lines besides localhost and the container's own.
 void write_etc(const planner::Container& container, const base::ProjectPaths& paths,
                const std::vector<std::string>& hosts);
+// What a container on a network of ours takes of the machine's resolv.conf, as docker has it: its
+// search list and its options, each where the stack file gives none.
+std::string inherited_resolv_lines(const planner::Container& container,
+                                   const std::string& host_resolv_conf);
 // The folders a container needs (run, data, upper, work, etc), with modes; idempotent.
 void make_container_dirs(const planner::Container& container, const base::ProjectPaths& paths);
 // Everything a removed container leaves: upper directory, records, logs. The cgroup must be gone.
 void remove_container_dirs(const std::string& name, const base::ProjectPaths& paths);
 // Its folder DATA/volumes/NAME; throws base::Error for what is no volume's name.
 std::string volume_dir(const std::string& name, const base::Roots& roots);
+// Where its content lies: DATA/volumes/NAME/_data, or the folder of the host that it is.
+std::string volume_content(const planner::MountSpec& mount, const base::Roots& roots);
+std::string volume_content(const std::string& name,
+                           const base::Roots& roots);  // as it is described
 // Creates the volume's folder DATA/volumes/NAME/_data when absent.
 void ensure_volume(const planner::Volume& volume, const base::Roots& roots);
+// Writes down labels and driver_opts of a volume that is there.
+void describe_volume(const planner::Volume& volume, const base::Roots& roots);
 void remove_volume(const std::string& name, const base::Roots& roots);
 std::vector<std::string> list_volumes(const base::Roots& roots);
 // Those it was made with; none when nothing is known of it.
 std::map<std::string, std::string> volume_labels(const std::string& name, const base::Roots& roots);
+std::map<std::string, std::string> volume_options(const std::string& name,
+                                                  const base::Roots& roots);
 
 }  // namespace executor

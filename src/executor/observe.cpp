@@ -112,7 +112,9 @@ planner::ActualState observe(const base::ProjectPaths& paths) {
     out.containers.push_back(std::move(container));
   }
   out.networks = network_names(paths.roots);
-  for (const std::string& volume : list_volumes(paths.roots)) out.volumes.push_back({volume});
+  for (const std::string& volume : list_volumes(paths.roots)) {
+    out.volumes.push_back({volume, volume_options(volume, paths.roots)});
+  }
   netfab::ObservedLinks links = netfab::observe_links();
   out.fabric.bridges = std::move(links.bridges);
   const std::string prefix = paths.project + "/";

@@ -7,6 +7,8 @@
 #include "base/text.hpp"
 #include "executor/compile.hpp"
 #include "executor/container_files.hpp"
+#include "executor/launch.hpp"
+#include "spec/volume_options.hpp"
 
 namespace executor {
 
@@ -77,7 +79,7 @@ VolumeSteps compile_volumes(ChildProgram& program, const LaunchRequest& request)
       throw base::Error(base::cat("a volume cannot be mounted at /", place_of(request.container)));
     }
     const char* target = arena.keep(mount.target);
-    if (mount.type == spec::MountType::Tmpfs) {
+    if (mount.type == spec::MountType::Tmpfs || mount.device == spec::kTmpfsDevice) {
       const TmpfsOptions options = tmpfs_options(mount);
       Step step;
       step.op = Op::MountFs;
@@ -91,9 +93,7 @@ VolumeSteps compile_volumes(ChildProgram& program, const LaunchRequest& request)
       continue;
     }
     const bool is_bind = mount.type == spec::MountType::Bind;
-    const std::string source =
-        is_bind ? mount.source
-                : base::cat(request.paths.roots.volumes(), "/", mount.source, "/_data");
+    const std::string source = is_bind ? mount.source : volume_content(mount, request.paths.roots);
     const bool is_file = file != FileMount::None;
     // Where ours lies says nothing to anybody.
     const bool is_made =
@@ -105,8 +105,9 @@ VolumeSteps compile_volumes(ChildProgram& program, const LaunchRequest& request)
         : is_bind
             ? base::cat("bind ", mount.source, " at ", mount.target, place_of(request.container))
             : base::cat("volume ", mount.source,
-                        mount.subpath.empty() ? std::string() : "/" + mount.subpath, " at ",
-                        mount.target, place_of(request.container)));
+                        mount.subpath.empty() ? std::string() : "/" + mount.subpath,
+                        mount.device.empty() ? std::string() : base::cat(" (", mount.device, ")"),
+                        " at ", mount.target, place_of(request.container)));
     const std::uint64_t propagation = is_bind
                                           ? propagation_flags(mount.propagation, request.container)
                                           : static_cast<std::uint64_t>(MS_PRIVATE);
@@ -116,7 +117,9 @@ VolumeSteps compile_volumes(ChildProgram& program, const LaunchRequest& request)
     open.path = arena.keep(source);
     open.text = mount.subpath.empty() ? nullptr : arena.keep(mount.subpath);
     open.what = what;
-    if (is_bind) open.number = kTreeRecursive | (mount.create_host_path ? kTreeCreate : 0);
+    const bool deep = is_bind || mount.recursive;
+    open.number =
+        (deep ? kTreeRecursive : 0) | (is_bind && mount.create_host_path ? kTreeCreate : 0);
     const bool linked = (propagation & MS_PRIVATE) == 0;
     (linked ? out.open_early : out.open).push_back(open);
 
@@ -133,7 +136,7 @@ VolumeSteps compile_volumes(ChildProgram& program, const LaunchRequest& request)
     attach.op = Op::Attach;
     attach.slot = open.slot;
     attach.path = target;
-    attach.number = (is_bind ? kTreeRecursive : 0) | (mount.read_only ? kTreeReadOnly : 0);
+    attach.number = (deep ? kTreeRecursive : 0) | (mount.read_only ? kTreeReadOnly : 0);
     // A config may be a script; nobody runs a secret.
     if (is_file) attach.number |= kTreeNoDev | kTreeNoSuid;
     if (file == FileMount::Secret) attach.number |= kTreeNoExec;

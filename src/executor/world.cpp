@@ -7,9 +7,12 @@
 #include "base/files.hpp"
 #include "executor/cgroup.hpp"
 #include "executor/container_files.hpp"
+#include "executor/launch.hpp"
 #include "image/rootfs.hpp"
 #include "netfab/links.hpp"
+#include "netfab/ports.hpp"
 #include "spec/diagnostic.hpp"
+#include "spec/volume_options.hpp"
 
 namespace executor {
 
@@ -102,6 +105,61 @@ void gather_images(const WorldRequest& request, planner::World& world) {
   }
 }
 
+// Whether every replica's port has been chosen already, so that nothing is to be found out.
+bool is_chosen(const spec::Service& service, const spec::Port& port,
+               const planner::DesiredState* recorded) {
+  if (recorded == nullptr) return false;
+  const auto is_its = [&port](const netfab::PublishedPort& each) {
+    return each.target_port == port.target_first && each.host_port >= port.published_first &&
+           each.host_port - port.published_first < port.published_count;
+  };
+  const auto count = std::count_if(
+      recorded->containers.begin(), recorded->containers.end(), [&](const auto& container) {
+        return container.service == service.name &&
+               std::any_of(container.ports.begin(), container.ports.end(), is_its);
+      });
+  return static_cast<unsigned>(count) >= service.replicas;
+}
+
+// Of containers that are none of the file's: one-offs, services that no profile selects.
+std::vector<netfab::PublishedPort> ports_beside(const WorldRequest& request) {
+  std::vector<netfab::PublishedPort> out;
+  if (request.recorded == nullptr) return out;
+  for (const planner::Container& container : request.recorded->containers) {
+    if (!container.oneoff && request.stack.services.count(container.service) != 0) continue;
+    out.insert(out.end(), container.ports.begin(), container.ports.end());
+  }
+  return out;
+}
+
+void gather_held_ports(const WorldRequest& request, planner::World& world) {
+  std::vector<netfab::PublishedPort> candidates;
+  for (const auto& [name, service] : request.stack.services) {
+    for (const spec::Port& port : service.ports) {
+      if (!spec::is_choice(port) || is_chosen(service, port, request.recorded)) continue;
+      for (unsigned offset = 0; offset < port.published_count; ++offset) {
+        netfab::PublishedPort& each = candidates.emplace_back();
+        each.protocol =
+            port.protocol == spec::Protocol::Tcp ? netfab::Protocol::Tcp : netfab::Protocol::Udp;
+        each.host_address = port.host_address;
+        each.host_port = static_cast<std::uint16_t>(port.published_first + offset);
+      }
+    }
+  }
+  const std::vector<netfab::PublishedPort> beside = ports_beside(request);
+  for (const netfab::PublishedPort& each : candidates) {
+    const bool held = std::any_of(beside.begin(), beside.end(), [&each](const auto& port) {
+      return port.protocol == each.protocol && port.host_port == each.host_port &&
+             spec::share_ports(port.host_address, each.host_address);
+    });
+    if (held) world.held_ports.insert(each);
+  }
+  const std::string own = request.beside_stack ? std::string() : request.paths.ports_table;
+  for (const auto& [index, holder] : netfab::port_holders(candidates, own)) {
+    world.held_ports.insert(candidates[index]);
+  }
+}
+
 }  // namespace
 
 planner::World gather_world(const WorldRequest& request) {
@@ -136,7 +194,19 @@ planner::World gather_world(const WorldRequest& request) {
                                     "\" is declared as external, but does not exist"),
                           base::cat("stack volume create ", volume.name)));
     }
+    if (volume.external) {
+      world.volume_options[volume.name] = volume_options(volume.name, paths.roots);
+      continue;
+    }
+    const std::string device = spec::read_volume_options(volume.driver_opts).place.device;
+    if (base::starts_with(device, "/") && !base::is_directory(device)) {
+      fail_at(
+          stack, volume.device_place,
+          base::Error(base::cat("volume ", volume.key, ": the folder ", device, " does not exist"),
+                      "make it, or mount what belongs there"));
+    }
   }
+  gather_held_ports(request, world);
   world.routes = request.routes;
   if (recorded != nullptr) {
     for (const planner::Container& container : recorded->containers) {

@@ -63,6 +63,7 @@ struct WorldRequest {
   // looked for under what their containers were made from.
   std::vector<std::string> services;
   std::vector<base::Cidr> routes;  // every prefix the host routes or holds
+  bool beside_stack = false;       // a one-off: the ports of the stack itself are held, too
 };
 // Throws base::Error for a missing image, a missing external network or volume (with
 // file:line:col).

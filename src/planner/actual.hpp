@@ -89,6 +89,7 @@ struct SupervisorLook {
 
 struct ActualVolume {
   std::string name;
+  std::map<std::string, std::string> driver_opts;
 };
 
 struct ActualState {

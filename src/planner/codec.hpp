@@ -129,16 +129,17 @@ STACK_FIELDS(spec::Limits,
 STACK_FIELDS(spec::Ulimit, FIELD(soft) FIELD(hard))
 STACK_FIELDS(spec::Device, FIELD(source) FIELD(target) FIELD(permissions))
 STACK_FIELDS(spec::Logging, FIELD(driver) FIELD(options))
-STACK_FIELDS(MountSpec, FIELD(type) FIELD(source) FIELD(target) FIELD(read_only)
-                            FIELD(create_host_path) FIELD(propagation) FIELD(nocopy) FIELD(subpath)
-                                FIELD(tmpfs_size) FIELD(tmpfs_mode) FIELD(tmpfs_options))
+STACK_FIELDS(MountSpec,
+             FIELD(type) FIELD(source) FIELD(target) FIELD(read_only) FIELD(create_host_path)
+                 FIELD(propagation) FIELD(nocopy) FIELD(subpath) FIELD(device) FIELD(recursive)
+                     FIELD(tmpfs_size) FIELD(tmpfs_mode) FIELD(tmpfs_options))
 STACK_FIELDS(FileSpec, FIELD(source) FIELD(target) FIELD(file) FIELD(content) FIELD(mode) FIELD(uid)
                            FIELD(gid))
 STACK_FIELDS(EndpointSpec, FIELD(network) FIELD(aliases) FIELD(link))
 STACK_FIELDS(DependencySpec, FIELD(container) FIELD(condition) FIELD(required) FIELD(restart))
 STACK_FIELDS(Network,
              FIELD(key) FIELD(name) FIELD(external) FIELD(enable_ipv6) FIELD(bridge) FIELD(labels))
-STACK_FIELDS(Volume, FIELD(key) FIELD(name) FIELD(external) FIELD(labels))
+STACK_FIELDS(Volume, FIELD(key) FIELD(name) FIELD(external) FIELD(driver_opts) FIELD(labels))
 STACK_FIELDS(
     Container,
     FIELD(name) FIELD(service) FIELD(index) FIELD(image) FIELD(image_id) FIELD(argv)

@@ -58,7 +58,12 @@ class Desirer {
     for (const auto& entry : stack_.services) out_.services.push_back(entry.first);
     for (const auto& entry : stack_.volumes) {
       const spec::Volume& volume = entry.second;
-      out_.volumes.push_back({volume.key, volume.name, volume.external, volume.labels});
+      const auto made = world_.volume_options.find(volume.name);
+      out_.volumes.push_back({volume.key, volume.name, volume.external,
+                              !volume.external                      ? volume.driver_opts
+                              : made == world_.volume_options.end() ? spec::StringMap()
+                                                                    : made->second,
+                              volume.labels});
     }
 
     std::map<std::string, std::size_t> needs;
@@ -87,6 +92,7 @@ class Desirer {
       }
     }
     check_names();
+    choose_from_intervals(std::move(open_ports_), world_, out_.containers, problems_);
     check_port_conflicts(stack_, out_.containers, problems_);
     problems_.throw_if_any();
     return std::move(out_);
@@ -504,7 +510,7 @@ class Desirer {
     give_files(service, out);
     desire_mounts(stack_, service, image, out, out_, problems_);
     desire_network(service, out);
-    publish_ports(service, networks_, world_, out, problems_);
+    publish_ports(service, networks_, world_, out, open_ports_, problems_);
     desire_dependencies(service, out);
     out.healthcheck = desire_health(service, image);
     out.restart = service.restart;
@@ -557,6 +563,7 @@ class Desirer {
   std::map<std::string, PlacedNetwork> networks_;      // by key
   std::map<std::string, World::RecordedFiles> files_;  // by service
   std::map<AddressKey, std::vector<IpAddress>> given_;
+  OpenPorts open_ports_;
 };
 
 }  // namespace

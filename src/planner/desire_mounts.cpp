@@ -5,6 +5,7 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "planner/anonymous.hpp"
+#include "spec/volume_options.hpp"
 
 namespace planner {
 
@@ -15,8 +16,19 @@ namespace {
 std::string add_anonymous_volume(const spec::Stack& stack, const Container& container,
                                  const std::string& target, DesiredState& desired) {
   std::string name = anonymous_volume(stack.name, container, target);
-  desired.volumes.push_back({"", name, false, {}});
+  desired.volumes.push_back({"", name, false, {}, {}});
   return name;
+}
+
+// Where a volume is that its driver_opts put somewhere else than into a folder of ours.
+void place_volume(const Volume& volume, MountSpec& mount) {
+  const spec::VolumePlace place = spec::read_volume_options(volume.driver_opts).place;
+  mount.device = place.device;
+  mount.recursive = place.recursive;
+  mount.tmpfs_options = place.tmpfs_options;
+  if (!place.read_only) return;
+  mount.read_only = true;
+  mount.nocopy = true;
 }
 
 }  // namespace
@@ -50,6 +62,11 @@ void desire_mounts(const spec::Stack& stack, const spec::Service& service, const
       } else if (const auto volume = stack.volumes.find(mount.source);
                  volume != stack.volumes.end()) {
         out.source = volume->second.name;
+        place_volume(*desired.volume(out.source), out);
+        if (out.device == spec::kTmpfsDevice && !out.subpath.empty()) {
+          problems.add(place, cat("service \"", service.name, "\": volume \"", mount.source,
+                                  "\" is a tmpfs, which is empty: it has no subpath"));
+        }
       } else {
         problems.add(
             place,

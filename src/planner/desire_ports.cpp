@@ -39,41 +39,39 @@ Targets targets_of(const Container& container,
   return out;
 }
 
-std::uint16_t choose_host_port(const spec::Port& port, std::uint16_t offset,
-                               const Container& container, std::uint16_t target_port,
-                               const World& world, Problems& problems) {
+bool is_on(const Container& container, const std::string& network) {
+  return std::any_of(container.endpoints.begin(), container.endpoints.end(),
+                     [&](const EndpointSpec& endpoint) { return endpoint.network == network; });
+}
+
+// The host's port chosen for this one before; 0: none.
+std::uint16_t earlier_choice(const spec::Port& port, const Container& container,
+                             std::uint16_t target_port, const World& world) {
   const auto earlier = world.host_ports.find(base::cat(
       container.name, port.protocol == spec::Protocol::Tcp ? "|tcp|" : "|udp|", target_port));
-  if (port.published_first == 0) {
-    return earlier == world.host_ports.end() ? std::uint16_t{0} : earlier->second;
-  }
-  if (port.published_count <= 1 || port.target_count != 1) {
-    return static_cast<std::uint16_t>(port.published_first + offset);
-  }
-  // One port out of an interval: the replica's own, so that replicas never meet.
-  if (container.index > port.published_count) {
-    problems.add(port.place,
-                 base::cat("service \"", container.service, "\": ports ", port.published_first, "-",
-                           port.published_first + port.published_count - 1,
-                           " are not enough for replica ", container.index),
-                 "publish a wider range, or leave the host's port out");
-    return 0;
-  }
-  return static_cast<std::uint16_t>(port.published_first + container.index - 1);
+  return earlier == world.host_ports.end() ? std::uint16_t{0} : earlier->second;
 }
 
 void publish_port(const spec::Port& port, const Targets& targets, const World& world,
-                  Container& container, Problems& problems) {
+                  Container& container, std::vector<OpenPort>& open) {
   for (std::uint16_t offset = 0; offset < port.target_count; ++offset) {
     netfab::PublishedPort entry;
     entry.protocol =
         port.protocol == spec::Protocol::Tcp ? netfab::Protocol::Tcp : netfab::Protocol::Udp;
     entry.target_port = static_cast<std::uint16_t>(port.target_first + offset);
-    entry.host_port = choose_host_port(port, offset, container, entry.target_port, world, problems);
+    const std::uint16_t earlier = earlier_choice(port, container, entry.target_port, world);
+    const bool is_open = spec::is_choice(port);
+    if (is_open) open.push_back({&port, earlier, {}});
+    entry.host_port = is_open ? std::uint16_t{0}
+                      : port.published_first == 0
+                          ? earlier
+                          : static_cast<std::uint16_t>(port.published_first + offset);
     const auto publish = [&](const IpAddress& target) {
       entry.target = target;
-      if (std::find(container.ports.begin(), container.ports.end(), entry) ==
-          container.ports.end()) {
+      if (is_open) {
+        open.back().entries.push_back(entry);
+      } else if (std::find(container.ports.begin(), container.ports.end(), entry) ==
+                 container.ports.end()) {
         container.ports.push_back(entry);
       }
     };
@@ -90,31 +88,89 @@ void publish_port(const spec::Port& port, const Targets& targets, const World& w
   }
 }
 
+// The host's ports of all containers, by protocol and number.
+class Given {
+ public:
+  void add(const netfab::PublishedPort& port) {
+    if (port.host_port != 0) at_[{port.protocol, port.host_port}].push_back(port.host_address);
+  }
+  [[nodiscard]] bool has(const netfab::PublishedPort& port) const {
+    const auto at = at_.find({port.protocol, port.host_port});
+    return at != at_.end() &&
+           std::any_of(at->second.begin(), at->second.end(), [&](const auto& address) {
+             return spec::share_ports(address, port.host_address);
+           });
+  }
+
+ private:
+  std::map<std::pair<netfab::Protocol, std::uint16_t>, std::vector<std::optional<IpAddress>>> at_;
+};
+
+std::uint16_t keep_earlier(const OpenPort& open, const Given& given) {
+  netfab::PublishedPort wish = open.entries.front();
+  wish.host_port = open.earlier;
+  const bool inside = wish.host_port >= open.line->published_first &&
+                      wish.host_port - open.line->published_first < open.line->published_count;
+  return inside && !given.has(wish) ? wish.host_port : std::uint16_t{0};
+}
+
+std::uint16_t lowest_free(const OpenPort& open, const Given& given, const World& world) {
+  netfab::PublishedPort wish = open.entries.front();
+  wish.target = {};
+  wish.target_port = 0;
+  for (unsigned offset = 0; offset < open.line->published_count; ++offset) {
+    wish.host_port = static_cast<std::uint16_t>(open.line->published_first + offset);
+    if (!given.has(wish) && world.held_ports.count(wish) == 0) return wish.host_port;
+  }
+  return 0;
+}
+
 }  // namespace
+
+void choose_from_intervals(OpenPorts open, const World& world, std::vector<Container>& containers,
+                           Problems& problems) {
+  if (open.empty()) return;
+  Given given;
+  for (const Container& container : containers) {
+    for (const netfab::PublishedPort& port : container.ports) given.add(port);
+  }
+  for (const bool anew : {false, true}) {
+    for (Container& container : containers) {
+      const auto at = open.find(container.name);
+      if (at == open.end()) continue;
+      for (OpenPort& each : at->second) {
+        if (each.entries.empty() || each.entries.front().host_port != 0) continue;
+        const std::uint16_t number =
+            anew ? lowest_free(each, given, world) : keep_earlier(each, given);
+        if (number == 0 && anew) {
+          const unsigned last = each.line->published_first + each.line->published_count - 1U;
+          problems.add(
+              each.line->place,
+              base::cat("service \"", container.service, "\": no port of ",
+                        each.line->published_first, "-", last, " is free for ", container.name),
+              "publish a wider range, or leave the host's port out");
+        }
+        if (number == 0) continue;
+        for (netfab::PublishedPort& entry : each.entries) {
+          entry.host_port = number;
+          container.ports.push_back(entry);
+        }
+        given.add(each.entries.front());
+      }
+    }
+  }
+}
 
 void publish_ports(const spec::Service& service,
                    const std::map<std::string, PlacedNetwork>& networks, const World& world,
-                   Container& container, Problems& problems) {
+                   Container& container, OpenPorts& open, Problems& problems) {
   if (service.ports.empty()) return;
   const spec::Place place = service.ports.front().place;
   const std::string who = base::cat("service \"", service.name, "\"");
   switch (container.network) {
     case NetworkKind::Host:
-      // Already reachable at its own number; another number would need a translation that there is
-      // not.
-      for (const spec::Port& port : service.ports) {
-        if (port.published_first != 0 && port.published_first != port.target_first) {
-          problems.add(port.place,
-                       base::cat(who, " uses the host's network: port ", port.target_first,
-                                 " cannot be published as ", port.published_first),
-                       "remove `ports`, or let the service use a network of the stack");
-        }
-      }
-      return;
     case NetworkKind::None:
-      problems.add(place, base::cat(who, " has no network: its ports cannot be published"),
-                   "remove `ports`, or `network_mode: none`");
-      return;
+      return;  // the loader has said that they have no effect
     case NetworkKind::Container:
       problems.add(place, base::cat(who, " shares the network of ", container.network_container,
                                     ": publish the ports there"));
@@ -124,14 +180,21 @@ void publish_ports(const spec::Service& service,
   }
   const Targets targets = targets_of(container, networks);
   if (!targets.v4 && !targets.v6) {
+    // Of an external network only its record tells that it is internal.
+    const bool told = std::none_of(networks.begin(), networks.end(), [&](const auto& entry) {
+      return entry.second.network.external && is_on(container, entry.second.network.name);
+    });
+    if (told) return;
     problems.add(place,
                  base::cat(who, " is only on internal networks: its ports cannot be published"),
                  "attach it to a network that is not internal, or remove `ports`");
     return;
   }
+  std::vector<OpenPort> its;
   for (const spec::Port& port : service.ports) {
-    publish_port(port, targets, world, container, problems);
+    publish_port(port, targets, world, container, its);
   }
+  if (!its.empty()) open.emplace(container.name, std::move(its));
 }
 
 void check_port_conflicts(const spec::Stack& stack, const std::vector<Container>& containers,

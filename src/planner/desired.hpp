@@ -29,7 +29,7 @@ struct Network {
 struct Volume {
   std::string key, name;
   bool external = false;
-  std::map<std::string, std::string> labels;
+  std::map<std::string, std::string> driver_opts, labels;
 
   bool operator==(const Volume&) const = default;
 };
@@ -43,6 +43,9 @@ struct MountSpec {
   std::string propagation = "rprivate";
   bool nocopy = false;
   std::string subpath;
+  // volume: what its driver_opts make of it, spec::VolumePlace.
+  std::string device;
+  bool recursive = false;
   std::uint64_t tmpfs_size = 0;
   std::uint32_t tmpfs_mode = 0;
   std::string tmpfs_options;
@@ -194,12 +197,16 @@ struct NetworkLeases {
 
 // Everything `desire` must know of the world besides the stack; gathered by the caller.
 struct World {
-  std::map<std::string, ImageFacts> images;         // by image_key()
-  std::set<std::string> absent_images;              // of services that are not asked for: not here
-  std::map<std::string, NetworkLeases> networks;    // by full name
+  std::map<std::string, ImageFacts> images;       // by image_key()
+  std::set<std::string> absent_images;            // of services that are not asked for: not here
+  std::map<std::string, NetworkLeases> networks;  // by full name
+  std::map<std::string, spec::StringMap>
+      volume_options;                               // driver_opts of external volumes, by name
   std::vector<base::Cidr> routes;                   // every prefix the host routes or holds
   std::vector<base::Cidr> taken;                    // subnets of other networks of ours
   std::map<std::string, std::uint16_t> host_ports;  // "container|tcp|8080": earlier choice, kept
+  // Host sides (the target is not set) that somebody else holds, of intervals to choose from.
+  std::set<netfab::PublishedPort> held_ports;
   // "container|network" → its place there as it is, kept where the file says nothing about order: a
   // network that comes or goes leaves the interfaces of the others alone.
   std::map<std::string, netfab::Endpoint> links;

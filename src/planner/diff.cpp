@@ -160,6 +160,7 @@ void Differ::diff_volumes() {
       const Volume* before =
           options_.recorded == nullptr ? nullptr : options_.recorded->volume(volume.name);
       if (before != nullptr) label_differences(reasons, before->labels, volume.labels);
+      option_differences(reasons, volume, actual_.volumes);
       if (reasons.empty()) {
         ++plan_.unchanged;
       } else {

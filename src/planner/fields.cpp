@@ -145,6 +145,8 @@ const std::vector<FieldRule>& volume_fields() {
   static const std::vector<FieldRule> rules = {
       {"key", "volumes", Effect::Never, "its name inside the file"},
       {"name", "name", Effect::Never, "another name is another volume"},
+      {"driver_opts", "driver_opts", Effect::InPlace,
+       "its record; containers that mount it are replaced"},
       {"external", "external", Effect::InPlace, "who makes and removes it"},
       {"labels", "labels", Effect::InPlace, "its record"},
   };

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "planner/plan_file.hpp"
 #include "planner/steps.hpp"
+#include "spec/volume_options.hpp"
 
 namespace planner {
 
@@ -83,6 +84,10 @@ class Checker {
         const MountSpec& mount = container.mounts[n];
         const std::string where = cat(at, ".mounts[", n, "]");
         if (mount.type == spec::MountType::Volume) check_name(mount.source, where + ".source");
+        if (!mount.device.empty() && mount.device != spec::kTmpfsDevice &&
+            !base::starts_with(mount.device, "/")) {
+          refuse(where + ".device", "is no absolute path");
+        }
         if (!base::starts_with(mount.target, "/")) refuse(where + ".target", "is no absolute path");
       }
     }

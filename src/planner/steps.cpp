@@ -111,6 +111,15 @@ void label_differences(std::vector<Reason>& out, const std::map<std::string, std
   }
 }
 
+void option_differences(std::vector<Reason>& out, const Volume& wanted,
+                        const std::vector<ActualVolume>& found) {
+  if (wanted.external) return;
+  for (const ActualVolume& each : found) {
+    if (each.name != wanted.name || each.driver_opts == wanted.driver_opts) continue;
+    out.push_back({"driver_opts changed", "driver_opts", {}, {}});
+  }
+}
+
 std::string describe_port(const netfab::PublishedPort& port) {
   const auto with_brackets = [](const base::IpAddress& address) {
     return address.is_v4() ? address.str() : cat("[", address.str(), "]");

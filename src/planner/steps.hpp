@@ -24,6 +24,10 @@ std::vector<Reason> link_differences(const netfab::Endpoint& wanted,
 // Adds one reason a label that came, went or changed.
 void label_differences(std::vector<Reason>& out, const std::map<std::string, std::string>& before,
                        const std::map<std::string, std::string>& wanted);
+// A volume of the stack's own that was made with other driver_opts. Their values are not shown:
+// some hold passwords.
+void option_differences(std::vector<Reason>& out, const Volume& wanted,
+                        const std::vector<ActualVolume>& found);
 // Sorts `wanted`.
 std::vector<Reason> port_differences(std::vector<netfab::PublishedPort>& wanted,
                                      std::vector<netfab::PublishedPort> found);

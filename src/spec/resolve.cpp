@@ -42,16 +42,6 @@ struct Held {
   [[nodiscard]] unsigned last() const { return first() + port->published_count - 1U; }
 };
 
-bool same_address(const Port& a, const Port& b) {
-  const auto any = [](const Port& port) {
-    return !port.host_address || port.host_address->is_unspecified();
-  };
-  if (any(a) && any(b) && a.host_address && b.host_address) {
-    return a.host_address->family == b.host_address->family;
-  }
-  return any(a) || any(b) || *a.host_address == *b.host_address;
-}
-
 void check_ports(Resolving& in) {
   std::vector<Held> held;
   for (const auto& [name, service] : in.stack.services) {
@@ -67,7 +57,7 @@ void check_ports(Resolving& in) {
   for (std::size_t i = 0; i < held.size(); ++i) {
     for (std::size_t j = i + 1; j < held.size() && held[j].first() <= held[i].last(); ++j) {
       if (held[i].port->protocol != held[j].port->protocol) continue;
-      if (!same_address(*held[i].port, *held[j].port)) continue;
+      if (!share_ports(held[i].port->host_address, held[j].port->host_address)) continue;
       const bool later = held[i].port->place < held[j].port->place;
       const Held& second = later ? held[j] : held[i];
       const Held& first = later ? held[i] : held[j];
@@ -135,8 +125,10 @@ void resolve(Resolving& in) {
     resolve_extras(node, in.stack.services[node.key].extras);
     check_consistency(node, in);
   }
+  settle_ports(in);
   check_services(in);
   drop_unused(in.stack);
+  check_volume_options(in);
 }
 
 std::string Stack::describe(const Place& place) const {

@@ -85,7 +85,7 @@ void resolve_limits(const Node& node, Service& service, Report& report) {
   if (const Node* swap = node.find("memswap_limit")) {
     if (const auto value = read.number(swap, -1); value && *value != 0) {
       limits.memory_swap = value;
-      if (!limits.memory) {
+      if (*value > 0 && !limits.memory) {
         read.complain(*swap, "needs mem_limit", "it is the sum of memory and swap");
       } else if (*value > 0 && static_cast<std::uint64_t>(*value) < *limits.memory) {
         read.complain(*swap, "is below mem_limit", "it is the sum of memory and swap");

@@ -2,6 +2,7 @@
 #include "base/text.hpp"
 #include "spec/resolve.hpp"
 #include "spec/units.hpp"
+#include "spec/volume_options.hpp"
 
 namespace spec {
 namespace {
@@ -44,13 +45,7 @@ void check_volume(const Node& item, const Mount& mount, const Service& service, 
 
 void check_tmpfs_option(std::string_view option, const Node& item, const Service& service,
                         Report& report) {
-  const std::string_view name = option.substr(0, option.find('='));
-  for (const std::string_view known :
-       {"size",    "mode",     "uid",    "gid",  "nr_inodes", "nr_blocks", "rw",
-        "ro",      "exec",     "noexec", "suid", "nosuid",    "dev",       "nodev",
-        "noatime", "relatime", "huge",   "mpol", "sync",      "async"}) {
-    if (name == known) return;
-  }
+  if (is_tmpfs_option(option)) return;
   report.run_error(
       item.place,
       base::cat("service ", service.name, ": tmpfs: the option '", option, "' is not known"),

@@ -1,5 +1,6 @@
 #include "base/text.hpp"
 #include "spec/resolve.hpp"
+#include "spec/volume_options.hpp"
 
 namespace spec {
 namespace {
@@ -18,6 +19,26 @@ void check_external(const Node& node, Report& report) {
     report.warning(other->key_place,
                    base::cat("network ", node.key, ": ", key, " has no effect, it is external"),
                    "an external one is made elsewhere: only its name can be given");
+  }
+}
+
+constexpr const char* kMtu = "com.docker.network.driver.mtu";
+constexpr const char* kHostBinding = "com.docker.network.bridge.host_binding_ipv4";
+
+void read_network_options(const Node& node, Network& network, Report& report) {
+  const Node* options = node.find("driver_opts");
+  if (options == nullptr || network.external) return;
+  for (const Node& option : options->children) {
+    network.driver_opts[option.key] = option.text;
+    if (option.key == kHostBinding) {
+      network.host_binding = base::parse_ip(option.text);
+      if (network.host_binding && network.host_binding->is_v4()) continue;
+      report.run_error(option.place, base::cat("network ", node.key, ": '", option.text,
+                                               "' is not an IPv4 address"));
+    } else if (option.key != kMtu) {
+      report.warning(option.key_place, base::cat("network ", node.key, ": the option ", option.key,
+                                                 " has no effect yet"));
+    }
   }
 }
 
@@ -86,7 +107,7 @@ void resolve_networks(Resolving& in) {
     network.external = is_true(node, "external");
     network.internal = is_true(node, "internal");
     network.enable_ipv6 = is_true(node, "enable_ipv6");
-    read_map(node, "driver_opts", network.driver_opts);
+    read_network_options(node, network, in.report);
     read_map(node, "labels", network.labels);
     if (const Node* driver = node.find("driver"); driver != nullptr && !driver->text.empty()) {
       if (driver->text != "bridge" && driver->text != "default" && !network.external) {
@@ -113,6 +134,32 @@ void resolve_networks(Resolving& in) {
   }
 }
 
+void check_volume_options(Resolving& in) {
+  for (const auto& [key, volume] : in.stack.volumes) {
+    if (volume.external || volume.driver_opts.empty()) continue;
+    const Node& node = *in.document.find("volumes")->find(key);
+    const Node& map = *node.find("driver_opts");
+    if (!volume.driver.empty() && volume.driver != "local") {
+      in.report.run_error(
+          node.find("driver")->place,
+          base::cat("volume ", key, ": the driver '", volume.driver,
+                    "' is not here, its driver_opts cannot be honoured"),
+          "mount it on the host, and give its folder: type: none, o: bind, device: /path");
+      continue;
+    }
+    const VolumeOptions options = read_volume_options(volume.driver_opts);
+    const Node* at = map.find(options.at);
+    if (!options.problem.empty()) {
+      in.report.run_error(at != nullptr ? at->place : map.key_place,
+                          base::cat("volume ", key, ": ", options.problem), options.hint);
+    }
+    for (const std::string& word : options.without_effect) {
+      in.report.warning(map.find("o")->place,
+                        base::cat("volume ", key, ": the option '", word, "' has no effect yet"));
+    }
+  }
+}
+
 void resolve_volumes(Resolving& in) {
   const Node* all = in.document.find("volumes");
   if (all == nullptr) return;
@@ -125,7 +172,13 @@ void resolve_volumes(Resolving& in) {
     volume.driver = node.text_of("driver");
     read_map(node, "driver_opts", volume.driver_opts);
     read_map(node, "labels", volume.labels);
-    if (!volume.driver.empty() && volume.driver != "local" && !volume.external) {
+    if (const Node* options = node.find("driver_opts")) {
+      const Node* device = options->find("device");
+      volume.device_place = device != nullptr ? device->place : options->key_place;
+    }
+    const bool foreign = !volume.driver.empty() && volume.driver != "local" && !volume.external;
+    // With options of its own it is not to be had in a folder: told where it is used.
+    if (foreign && volume.driver_opts.empty()) {
       in.report.warning(node.find("driver")->place,
                         base::cat("volume ", node.key, ": the driver '", volume.driver,
                                   "' has no effect yet, a local folder is used"));

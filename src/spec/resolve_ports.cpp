@@ -1,8 +1,60 @@
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "spec/resolve.hpp"
 #include "spec/units.hpp"
 
 namespace spec {
+namespace {
+
+// Only what is made elsewhere tells by itself whether it is internal.
+bool is_locked(const Service& service, const Stack& stack) {
+  return !service.networks.empty() &&
+         std::all_of(service.networks.begin(), service.networks.end(), [&](const auto& attachment) {
+           const auto network = stack.networks.find(attachment.network);
+           return network != stack.networks.end() && network->second.internal &&
+                  !network->second.external;
+         });
+}
+
+// The network that published ports lead through, as it will most likely be chosen: the one with the
+// default route.
+const Network* way_in(const Service& service, const Stack& stack) {
+  const Network* out = nullptr;
+  std::pair<int, int> highest;
+  for (const Attachment& attachment : service.networks) {
+    const auto network = stack.networks.find(attachment.network);
+    if (network == stack.networks.end() || network->second.internal) continue;
+    const std::pair<int, int> rank{attachment.gw_priority, attachment.priority};
+    const bool before =
+        out == nullptr || rank > highest || (rank == highest && attachment.network < out->key);
+    if (!before) continue;
+    out = &network->second;
+    highest = rank;
+  }
+  return out;
+}
+
+}  // namespace
+
+void settle_ports(Resolving& in) {
+  for (auto& [name, service] : in.stack.services) {
+    if (service.network_mode.kind != NetworkModeKind::Networks || service.ports.empty()) continue;
+    if (is_locked(service, in.stack)) {
+      in.report.warning(
+          service.ports.front().place,
+          base::cat("service ", name, ": ports have no effect, it is on internal networks only"),
+          "attach it to a network that is not internal, too");
+      service.ports.clear();
+      continue;
+    }
+    const Network* network = way_in(service, in.stack);
+    if (network == nullptr || !network->host_binding) continue;
+    for (Port& port : service.ports) {
+      if (!port.host_address) port.host_address = network->host_binding;
+    }
+  }
+}
 
 void resolve_ports(const Node& node, Service& service, Report& report) {
   if (const Node* ports = node.find("ports")) {

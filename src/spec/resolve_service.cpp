@@ -186,7 +186,8 @@ class ServiceReader {
           base::cat("service ", service_.name, ": network_mode and networks exclude each other"),
           "remove one of the two", {{mode->key_place, "network_mode is here"}});
     }
-    if (!service_.ports.empty() && out.kind != NetworkModeKind::Networks) {
+    const bool alone = out.kind == NetworkModeKind::None || out.kind == NetworkModeKind::Host;
+    if (!service_.ports.empty() && alone) {
       in_.report.warning(
           service_.ports[0].place,
           base::cat("service ", service_.name, ": ports have no effect with network_mode ", text));

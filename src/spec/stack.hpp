@@ -64,6 +64,18 @@ struct Port {
   Place place;
 };
 
+// Whether one number at both addresses is one port of the host; none: every address of both
+// families.
+inline bool share_ports(const std::optional<base::IpAddress>& a,
+                        const std::optional<base::IpAddress>& b) {
+  if (!a || !b) return true;
+  return a->family == b->family && (a->is_unspecified() || b->is_unspecified() || *a == *b);
+}
+// One port of the host out of several: whichever is free.
+inline bool is_choice(const Port& port) {
+  return port.published_first != 0 && port.published_count > 1 && port.target_count == 1;
+}
+
 enum class MountType : std::uint8_t { Bind, Volume, Tmpfs };
 struct Mount {
   MountType type = MountType::Volume;
@@ -193,6 +205,7 @@ struct Network {
   std::vector<base::Cidr> subnets;        // ipam, at most one a family
   std::vector<base::IpAddress> gateways;  // ipam
   StringMap driver_opts, labels;
+  std::optional<base::IpAddress> host_binding;  // of driver_opts: where ports without an address go
   Place place;
 };
 
@@ -201,8 +214,9 @@ struct Volume {
   std::string name;  // full
   bool external = false;
   std::string driver;
-  StringMap driver_opts, labels;
+  StringMap driver_opts, labels;  // driver_opts: read_volume_options()
   Place place;
+  Place device_place;  // of driver_opts.device
 };
 
 struct Stack {

@@ -158,6 +158,9 @@ void Supervisor::step_volume(const planner::Step& step, const Done& done) {
   if (volume == nullptr)
     throw base::Error(base::cat("volume ", step.target, " is not in the plan"));
   executor::ensure_volume(*volume, paths_.roots);
+  if (step.action == Action::Update && !volume->external) {
+    executor::describe_volume(*volume, paths_.roots);
+  }
   done({});
 }
 

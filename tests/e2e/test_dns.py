@@ -118,7 +118,7 @@ class Dns(harness.Case):
         self.machine.children.append(server)
         self.machine.before = self.machine.snapshot()
         self.assertEqual(server.stdout.readline().strip(), "ready")
-        resolv = self.write("resolv.conf", f"nameserver {harness.NEIGHBOUR_V4}\n")
+        resolv = self.write("resolv.conf", f"nameserver {harness.NEIGHBOUR_V4}\nsearch test\noptions timeout:7\n")
         real = os.path.realpath("/etc/resolv.conf")
         if not os.path.exists(real):
             self.skipTest("no /etc/resolv.conf to stand in for")
@@ -128,6 +128,12 @@ class Dns(harness.Case):
             self.assertEqual(self.ask("asker", "answer.test"), ("NOERROR", ["198.51.100.9"]))
             self.assertEqual(self.ask("asker", "answer.test", "--tcp"), ("NOERROR", ["198.51.100.9"]))
             self.assertEqual(self.ask("asker", "no.test")[0], "NXDOMAIN")
+            # The machine's search list and options are passed on, and may change.
+            inside = self.stack("exec", "-T", "asker", "cat", "/etc/resolv.conf").out.splitlines()
+            self.assertEqual(inside, ["nameserver 127.0.0.11", "options ndots:0", "search test", "options timeout:7"])
+            self.assertEqual(self.hosts("asker", "answer"), ["198.51.100.9"])
+            resolv.write_text(f"nameserver {harness.NEIGHBOUR_V4}\n")
+            self.assertIn("Nothing to do", self.stack("plan").out)
             self.assertNotEqual(self.ask("hidden", "answer.test")[0], "NOERROR")
             # A hundred short answers in a row: nothing is lost or mixed up.
             for _ in range(5):

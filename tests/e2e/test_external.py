@@ -116,6 +116,68 @@ networks:
         self.stack("network", "prune", "-f")
         self.assertNotIn("meeting-place", self.stack("network", "ls").out)
 
+    def test_volumes_that_are_folders_of_the_host(self):
+        """driver_opts of the driver local, as docker has them; what cannot be had is refused, never a folder elsewhere."""
+        place = self.machine.work / "srv"
+        (place / "inner").mkdir(parents=True)
+        (place / "inner/kept").write_text("theirs\n")
+        text = """
+name: opts
+services:
+  box:
+    image: host
+    command: [sleep, "1000"]
+    init: true
+    volumes:
+      - data:/data
+      - locked:/locked
+      - fast:/fast
+      - {type: volume, source: data, target: /part, volume: {subpath: inner}}
+volumes:
+  data: {driver: local, labels: {a: b}, driver_opts: {type: none, o: bind, device: PLACE}}
+  locked: {driver_opts: {type: none, o: "bind,ro", device: PLACE}}
+  fast: {driver_opts: {type: tmpfs, device: tmpfs, o: "size=1m,mode=0700,uid=7"}}
+""".replace("PLACE", str(place))
+        self.write("compose.yaml", text)
+        self.stack("up", "-d")
+        sh = lambda script, **options: self.stack("exec", "-T", "box", "sh", "-c", script, **options)
+        self.assertEqual(sh("echo ours >/data/new; cat /part/kept").out, "theirs\n")
+        self.assertEqual((place / "new").read_text(), "ours\n")
+        self.assertIn("Read-only", sh("echo x >/locked/new", check=False).err)
+        self.assertEqual(sh("stat -f -c %T /fast; stat -c '%u %a' /fast; stat -f -c '%b %S' /fast").out.split(),
+                         ["tmpfs", "7", "700", "256", "4096"])
+        self.assertIn("Nothing to do", self.stack("plan").out)
+        told = json.loads(self.stack("volume", "inspect", "opts_data").out)[0]
+        self.assertEqual((told["Mountpoint"], told["Labels"], told["Options"]["o"]), (str(place), {"a": "b"}, "bind"))
+        self.assertEqual(self.stack("volumes", "--format", "{{.Name}} {{.Mountpoint}}").out.splitlines()[0],
+                         f"opts_data {place}")
+
+        # Another stack that is told its name has the same folder.
+        self.write("other.yaml", "name: other\nservices:\n  peer: {image: host, init: true, command: [sleep, '1000'], "
+                                 "volumes: ['shared:/d']}\nvolumes: {shared: {external: true, name: opts_data}}\n")
+        self.stack("-f", "other.yaml", "up", "-d")
+        self.assertEqual(self.stack("-f", "other.yaml", "exec", "-T", "peer", "cat", "/d/new").out, "ours\n")
+        self.stack("-f", "other.yaml", "down")
+
+        # Another folder: the container is made anew with it, and the record follows.
+        moved = self.machine.work / "moved"
+        self.write("compose.yaml", text.replace(str(place), str(moved)))
+        self.assert_fails("up", "-d", match=f"compose.yaml:14:[0-9]+: error: volume data: the folder {moved} does not exist")
+        (moved / "inner").mkdir(parents=True)
+        self.stack("up", "-d")
+        self.assertEqual(sh("ls /data").out, "inner\n")
+        self.assertEqual(json.loads(self.stack("volume", "inspect", "opts_data").out)[0]["Mountpoint"], str(moved))
+
+        self.stack("down", "-v")
+        self.assertEqual((place / "new").read_text(), "ours\n", "what is the host's stays")
+        self.assertEqual(self.stack("volume", "ls", "-q").out, "")
+
+        self.write("compose.yaml", text.replace("type: none, o: bind,", "type: nfs, o: 'addr=192.0.2.1',"))
+        self.assertIn("type: nfs", self.stack("config").out)
+        self.assert_fails("up", "-d", match=["compose.yaml:14:[0-9]+: error: volume data: a file system of type nfs is not",
+                                             "hint: mount it on the host"])
+        self.assertEqual(self.stack("volume", "ls", "-q").out, "")
+
     def test_external_volume(self):
         self.write("compose.yaml", """
 name: keeps

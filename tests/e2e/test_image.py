@@ -90,6 +90,15 @@ class Image(harness.Case):
         self.assertIn("deleted: sha256:", pruned)
         self.assertEqual((self.blobs(), self.layers_there()), ([], []))
 
+    def test_part_of_a_health_check(self):
+        """What the file leaves out of a health check is the image's, each part by itself."""
+        self.write("compose.yaml", FILE + "    healthcheck: {retries: 7}\n")
+        self.stack("up", "-d", "--wait")
+        wish = json.loads((self.machine.root / "lib/stacks/imaged/desired.json").read_text())
+        check = wish["containers"][0]["healthcheck"]
+        self.assertEqual((check["test"], check["interval"], check["retries"]), (["CMD", "/bin/true"], 10**9, 7))
+        self.stack("down", "-v")
+
     def test_policy(self):
         self.write("compose.yaml", FILE.replace("oci:./layout:one", "localhost:1/nobody/nothing:7\n    pull_policy: never"))
         self.assert_fails("up", "-d", match="compose.yaml:5:12: error: image localhost:1/.* pull_policy is never")

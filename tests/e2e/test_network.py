@@ -205,6 +205,58 @@ class Network(harness.Case):
         self.assertEqual(harness.read(f"/proc/{web}/net/if_inet6").count(" lo"), 1)
         self.assertEqual(self.stack("exec", "-T", "web", "cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start").out.strip(), "0")
 
+    def test_one_port_of_an_interval(self):
+        """Services, replicas and one-offs each take the lowest port of a range that is free, and keep it."""
+        service = '{{image: host, command: [sleep, "1000"], init: true, scale: {}, ports: ["8070-8075:80"]}}'
+        port = lambda *args: self.stack("port", *args, "80").out.strip()
+        file = lambda scale: self.write("compose.yaml", "name: range\nservices:\n  a: {}\n  b: {}\n".format(
+            service.format(1), service.format(scale)))
+        file(1)
+        with socket.create_server(("127.0.0.1", 8070)):
+            self.stack("up", "-d")
+            self.assertEqual((port("a"), port("b")), ("0.0.0.0:8071", "0.0.0.0:8072"))
+        file(2)
+        self.stack("up", "-d")
+        self.assertEqual((port("a"), port("b"), port("--index", "2", "b")),
+                         ("0.0.0.0:8071", "0.0.0.0:8072", "0.0.0.0:8070"))
+        self.assertIn("Nothing to do", self.stack("plan").out)
+        self.stack("run", "-d", "--name", "once", "-P", "a")
+        self.assertIn("0.0.0.0:8073->80/tcp", self.machine.container("once")["Ports"])
+        file(5)
+        self.assert_fails("up", "-d", match="compose.yaml:4:[0-9]+: error: service \"b\": no port of 8070-8075 is free")
+        self.stack("down", "-t", "1")
+
+    def test_one_number_at_both_families(self):
+        """An address of one family is not in the way of one of the other."""
+        service = '{image: host, command: ["python3", "-B", "/tests/echo.py", "80"], volumes: ["%s:/tests:ro"], ' \
+            'stop_grace_period: 1s, ports: ["%s:8066:80"]}'
+        self.write("compose.yaml", "name: families\nservices:\n  four: {}\n  six: {}\n".format(
+            service % (harness.HERE, "0.0.0.0"), service % (harness.HERE, "[::1]")))
+        self.stack("up", "-d")
+        for name in ("four", "six"):
+            harness.wait_until(lambda name=name: "ready" in self.machine.log_lines(name), name)
+        self.assertEqual(self.ask(None, "tcp", "127.0.0.1", 8066)[1], "80")
+        self.assertEqual(self.ask(None, "tcp", "::1", 8066)[1], "80")
+        self.assertEqual(self.stack("port", "six", "80").out.strip(), "[::1]:8066")
+        self.stack("down")
+
+    def test_ports_that_nothing_reaches(self):
+        """docker compose starts what has ports and nothing to publish them on; said with their place."""
+        service = "image: host, init: true, command: [sleep, '1000'], ports: ['8077:80']"
+        self.write("compose.yaml", f"""name: unreached
+services:
+  alone: {{{service}, network_mode: none}}
+  hosted: {{{service}, network_mode: host}}
+  locked: {{{service}, networks: [closed]}}
+networks:
+  closed: {{internal: true}}
+""")
+        up = self.stack("up", "-d").err
+        for line, name in ((3, "alone"), (4, "hosted"), (5, "locked")):
+            self.assertRegex(up, f"compose.yaml:{line}:[0-9]+: warning: service {name}: ports have no effect")
+        self.assertEqual([row["Ports"] for row in self.machine.ps()], ["", "", ""])
+        self.stack("down")
+
     def test_udp_port_moves(self):
         """A client that keeps its source port meets the new place at once: no stale connection entry."""
         self.up()

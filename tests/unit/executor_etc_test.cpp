@@ -72,6 +72,32 @@ TEST_F(Etc, AnotherLengthIsSeenWheneverItWasWritten) {
   EXPECT_EQ(found[0].found, "empty");
 }
 
+TEST_F(Etc, SearchAndOptionsOfTheMachineArePassedOn) {
+  const std::string host =
+      "# made by hand\nnameserver 192.0.2.1\ndomain old.example\n"
+      "search corp.example\tlab.example\noptions timeout:2\noptions edns0\n";
+  EXPECT_EQ(executor::inherited_resolv_lines(container, host),
+            "search corp.example lab.example\noptions timeout:2 edns0\n");
+  EXPECT_EQ(executor::inherited_resolv_lines(container, "nameserver 192.0.2.1\n"), "");
+  container.dns_search = {"mine.example"};
+  EXPECT_EQ(executor::inherited_resolv_lines(container, host), "options timeout:2 edns0\n");
+  container.dns_search.clear();
+  container.dns_opt = {"ndots:2"};
+  EXPECT_EQ(executor::inherited_resolv_lines(container, host), "search corp.example lab.example\n");
+}
+
+// The machine's file may change: what was passed on of it is no drift.
+TEST_F(Etc, WhatWasPassedOnIsNotCompared) {
+  const std::string path = paths.container_run(container.name) + "/etc/resolv.conf";
+  base::write_atomic(path, "nameserver 127.0.0.11\noptions ndots:0\nsearch gone.example\n");
+  EXPECT_TRUE(look().empty());
+  base::write_atomic(path, "search gone.example\n");
+  ASSERT_EQ(look().size(), 1U);
+  executor::mend_etc(container, paths);
+  EXPECT_TRUE(look().empty());
+  EXPECT_NE(base::read_file(path).find("search gone.example"), std::string::npos);
+}
+
 TEST_F(Etc, WhatTheContainerAddedIsItsOwn) {
   write("web\nmore\n", start + std::chrono::seconds(1));
   EXPECT_TRUE(look().empty());

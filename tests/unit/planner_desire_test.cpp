@@ -6,6 +6,7 @@
 #include "planner/addresses.hpp"
 #include "planner/desired.hpp"
 #include "planner/plan.hpp"
+#include "spec/volume_options.hpp"
 #include "unit/planner_support.hpp"
 
 namespace {
@@ -359,6 +360,48 @@ TEST(Desire, HealthMountsHostsAndDependencies) {
   EXPECT_EQ(web.depends_on[1].condition, spec::Condition::Healthy);
 }
 
+TEST(Desire, VolumesThatAreAFolderOfTheHostOrATmpfs) {
+  StackBuilder build;
+  build.volume("data").driver_opts = {{"type", "none"}, {"o", "bind,ro"}, {"device", "/srv/data/"}};
+  build.volume("fast").driver_opts = {{"type", "tmpfs"}, {"device", "tmpfs"}, {"o", "size=1m"}};
+  build.volume("theirs").external = true;
+  spec::Mount mount;
+  for (const char* key : {"data", "fast", "theirs"}) {
+    mount.source = key;
+    mount.target = base::cat("/", key);
+    mount.subpath = mount.source == "data" ? "inner" : "";
+    build.service("web").mounts.push_back(mount);
+  }
+  World world = StackBuilder::world();
+  world.volume_options["shop_theirs"] = {{"o", "rbind"}, {"type", "none"}, {"device", "/srv/x"}};
+  const DesiredState desired = build.desire(world);
+  const std::vector<MountSpec>& mounts = only(desired).mounts;
+  EXPECT_EQ(mounts[0].type, spec::MountType::Volume);
+  EXPECT_EQ(mounts[0].source, "shop_data") << "it keeps its name";
+  EXPECT_EQ(mounts[0].device, "/srv/data");
+  EXPECT_EQ(mounts[0].subpath, "inner");
+  EXPECT_TRUE(mounts[0].read_only && mounts[0].nocopy && !mounts[0].recursive);
+  EXPECT_EQ(mounts[1].device, spec::kTmpfsDevice);
+  EXPECT_EQ(mounts[1].tmpfs_options, "exec,size=1m");
+  EXPECT_EQ(mounts[2].device, "/srv/x");
+  EXPECT_TRUE(mounts[2].recursive && !mounts[2].read_only);
+
+  StackBuilder other = build;
+  other.service("web").mounts[1].subpath = "inner";
+  EXPECT_EQ(errors_of(other), Texts{"service \"web\": volume \"fast\" is a tmpfs, which is empty: "
+                                    "it has no subpath"});
+
+  // Another place: the record is written anew, what mounts it is replaced.
+  ActualState actual = running(desired);
+  EXPECT_TRUE(diff(desired, actual).empty());
+  build.volume("data").driver_opts["device"] = "/srv/other";
+  std::vector<std::string> steps;
+  for (const Step& step : diff(build.desire(world), actual).steps) {
+    steps.push_back(base::cat(step.id, ": ", step.reasons.front().field));
+  }
+  EXPECT_EQ(steps, (Texts{"volume/shop_data: driver_opts", "container/shop-web-1: volumes./data"}));
+}
+
 // dockerd's rule: each part that the file leaves out is the image's, else the default.
 TEST(Desire, HealthInheritsEachPartOfTheImage) {
   using std::chrono::seconds;
@@ -431,7 +474,56 @@ TEST(Ports, ReplicasNeedTheirOwn) {
   const DesiredState desired = build.desire();
   EXPECT_EQ(desired.container("shop-web-2")->ports.front().host_port, 8081);
   build.service("web").replicas = 3;
-  EXPECT_EQ(errors_of(build).size(), 1U);
+  EXPECT_EQ(errors_of(build),
+            Texts{"service \"web\": no port of 8080-8081 is free for shop-web-3"});
+}
+
+std::uint16_t host_port(const DesiredState& desired, const std::string& container) {
+  return desired.container(container)->ports.front().host_port;
+}
+
+TEST(Ports, OneOutOfAnIntervalIsTheLowestFree) {
+  StackBuilder build;
+  build.network("default").enable_ipv6 = true;
+  build.publish("a", 8080, 11, 80);
+  build.publish("b", 8080, 11, 80);
+  const DesiredState first = build.desire();
+  EXPECT_EQ(ports_of(*first.container("shop-a-1")), (Texts{"* 8080 v4 80", "* 8080 v6 80"}));
+  EXPECT_EQ(host_port(first, "shop-b-1"), 8081);
+  EXPECT_TRUE(errors_of(build).empty());
+
+  // Held by somebody else, or by a fixed port of a service that comes later.
+  World world = StackBuilder::world();
+  netfab::PublishedPort held;
+  held.host_port = 8080;
+  world.held_ports = {held};
+  build.publish("z", 8081, 1, 80);
+  const DesiredState second = build.desire(world);
+  EXPECT_EQ(host_port(second, "shop-a-1"), 8082);
+  EXPECT_EQ(host_port(second, "shop-b-1"), 8083);
+
+  // A choice is kept while it is inside, before others choose; where the stack needs it, it is not.
+  world.host_ports = {{"shop-b-1|tcp|80", 8082}, {"shop-a-1|tcp|80", 8081}};
+  const DesiredState third = build.desire(world);
+  EXPECT_EQ(host_port(third, "shop-b-1"), 8082);
+  EXPECT_EQ(host_port(third, "shop-a-1"), 8083);
+  world.host_ports = {{"shop-b-1|tcp|80", 9000}};
+  EXPECT_EQ(host_port(build.desire(world), "shop-b-1"), 8083);
+}
+
+TEST(Ports, IntervalsOfOtherAddressesDoNotMeet) {
+  StackBuilder build;
+  build.publish("a", 8080, 2, 80);
+  build.publish("b", 8080, 2, 80);
+  build.service("a").ports[0].host_address = ip("127.0.0.1");
+  build.service("b").ports[0].host_address = ip("127.0.0.2");
+  EXPECT_EQ(host_port(build.desire(), "shop-a-1"), 8080);
+  EXPECT_EQ(host_port(build.desire(), "shop-b-1"), 8080);
+  build.service("b").ports[0].host_address = ip("0.0.0.0");
+  EXPECT_EQ(host_port(build.desire(), "shop-b-1"), 8081);
+  // Two intervals that lead to one port of the container are two ports of the host.
+  build.publish("a", 9000, 2, 80);
+  EXPECT_EQ(build.desire().container("shop-a-1")->ports.size(), 2U);
 }
 
 TEST(Ports, OneAddressConflictsWithEveryAddress) {
@@ -459,18 +551,27 @@ TEST(Ports, EphemeralChoiceIsKept) {
   EXPECT_EQ(build.desire(world), desired);
 }
 
+// docker compose starts all of these: the loader warns, nothing is published.
 TEST(Ports, WithoutAWayOut) {
   StackBuilder build;
   build.network("default").internal = true;
   build.publish("web", 8080, 1, 80);
-  EXPECT_EQ(errors_of(build),
-            Texts{"service \"web\" is only on internal networks: its ports cannot be published"});
-  build.service("web").network_mode.kind = spec::NetworkModeKind::None;
-  EXPECT_EQ(errors_of(build).size(), 1U);
-  build.service("web").network_mode.kind = spec::NetworkModeKind::Host;
-  EXPECT_EQ(errors_of(build).size(), 1U);
-  build.service("web").ports[0].target_first = 8080;
+  build.publish("web", 8090, 5, 81);
   EXPECT_TRUE(only(build.desire()).ports.empty());
+  build.service("web").network_mode.kind = spec::NetworkModeKind::None;
+  EXPECT_TRUE(only(build.desire()).ports.empty());
+  build.service("web").network_mode.kind = spec::NetworkModeKind::Host;
+  EXPECT_TRUE(only(build.desire()).ports.empty());
+}
+
+// Whose they would be is another container's: no way to mean them.
+TEST(Ports, OfASharedNetworkAreRefused) {
+  StackBuilder build;
+  build.service("base");
+  build.publish("web", 8080, 1, 80);
+  build.service("web").network_mode = {spec::NetworkModeKind::Service, "base"};
+  EXPECT_EQ(errors_of(build), Texts{"service \"web\" shares the network of shop-base-1: publish "
+                                    "the ports there"});
 }
 
 // ---- JSON

@@ -152,7 +152,9 @@ inline void apply_step(const planner::Plan& plan, const planner::Step& step,
     case planner::Kind::Volume:
       erase_where(actual.volumes,
                   [&](const planner::ActualVolume& v) { return v.name == step.target; });
-      if (!remove) actual.volumes.push_back({step.target});
+      if (!remove) {
+        actual.volumes.push_back({step.target, plan.desired.volume(step.target)->driver_opts});
+      }
       return;
     case planner::Kind::Endpoint: {
       const netfab::Endpoint link = *plan.endpoint(step);

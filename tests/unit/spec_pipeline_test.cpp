@@ -204,6 +204,111 @@ TEST_F(Pipeline, WhatOnlyRunningShowsIsAWarningForConfig) {
   EXPECT_EQ(load(options_).warnings.size(), 4U);
 }
 
+TEST_F(Pipeline, APortOfTheHostIsTakenAtOneFamily) {
+  const struct {
+    const char* one;
+    const char* other;
+    bool taken;
+  } cases[] = {
+      {"192.168.1.2:53:53/udp", "[::]:53:53/udp", false},
+      {"0.0.0.0:80:80", "[::1]:80:80", false},
+      {"0.0.0.0:80:80", "[::]:80:80", false},
+      {"0.0.0.0:80:80", "127.0.0.1:80:80", true},
+      {"[::]:80:80", "[::1]:80:80", true},
+      {"80:80", "[::1]:80:80", true},
+      {"127.0.0.1:80:80", "127.0.0.2:80:80", false},
+  };
+  for (const auto& test : cases) {
+    const std::string text =
+        refusal(base::cat("services:\n  a: {image: x, ports: ['", test.one,
+                          "']}\n  b: {image: x, ports: ['", test.other, "']}\n"));
+    EXPECT_EQ(has(text, "of the host is taken"), test.taken) << test.one << " " << text;
+    EXPECT_EQ(text == "accepted", !test.taken) << text;
+  }
+}
+
+TEST_F(Pipeline, UnlimitedSwapNeedsNoMemoryLimit) {
+  const std::string file = "services:\n  a: {image: x, memswap_limit: ";
+  EXPECT_EQ(refusal(file + "-1}\n"), "accepted");
+  EXPECT_EQ(refusal(file + "0}\n"), "accepted");
+  EXPECT_TRUE(has(refusal(file + "1g}\n"),
+                  "compose.yaml:2:32: error: service a: memswap_limit needs mem_limit"));
+}
+
+TEST_F(Pipeline, PortsThatNothingReachesAreWarnings) {
+  write("compose.yaml",
+        "services:\n"
+        "  a: {image: x, ports: [\"80:80\"], network_mode: none}\n"
+        "  b: {image: x, ports: [\"80:81\"], network_mode: host}\n"
+        "  c: {image: x, ports: [\"80:82\"], networks: [in]}\n"
+        "  d: {image: x, ports: [\"80:83\"], networks: [in, default]}\n"
+        "networks: {in: {internal: true}}\n");
+  const std::vector<Diagnostic> warnings = load(options_).warnings;
+  ASSERT_EQ(warnings.size(), 3U);
+  EXPECT_EQ(warnings[0].text, "service a: ports have no effect with network_mode none");
+  EXPECT_EQ(warnings[1].text, "service b: ports have no effect with network_mode host");
+  EXPECT_EQ(warnings[2].text, "service c: ports have no effect, it is on internal networks only");
+  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(warnings[i].place.line, i + 2);
+}
+
+TEST_F(Pipeline, DriverOptsOfNetworks) {
+  write("compose.yaml",
+        "services:\n"
+        "  a: {image: x, ports: [\"80:80\", \"127.0.0.9:81:81\"], networks: [n, other]}\n"
+        "networks:\n  other:\n  n:\n    driver_opts:\n"
+        "      com.docker.network.driver.mtu: 1400\n"
+        "      com.docker.network.bridge.host_binding_ipv4: 127.0.0.1\n"
+        "      com.docker.network.bridge.name: br0\n");
+  const Loaded loaded = load(options_);
+  ASSERT_EQ(loaded.warnings.size(), 1U);
+  EXPECT_EQ(loaded.warnings[0].text,
+            "network n: the option com.docker.network.bridge.name has no effect yet");
+  EXPECT_EQ(loaded.warnings[0].place.line, 9U);
+  const std::vector<Port>& ports = loaded.stack.services.at("a").ports;
+  EXPECT_EQ(ports[0].host_address->str(), "127.0.0.1");
+  EXPECT_EQ(ports[1].host_address->str(), "127.0.0.9");
+  EXPECT_TRUE(
+      has(refusal("services: {a: {image: x, networks: [n]}}\nnetworks:\n  n:\n"
+                  "    driver_opts: {com.docker.network.bridge.host_binding_ipv4: \"::1\"}\n"),
+          "'::1' is not an IPv4 address"));
+}
+
+TEST_F(Pipeline, DriverOptsOfVolumes) {
+  const struct {
+    const char* volume;
+    const char* said;  // "": accepted
+  } cases[] = {
+      {"driver_opts: {type: none, o: bind, device: /srv/data}", ""},
+      {"driver: local, driver_opts: {type: none, device: /srv/data}", ""},
+      {"driver_opts: {type: tmpfs, device: tmpfs, o: \"size=1m,uid=7\"}", ""},
+      {"driver_opts: {type: nfs, o: \"addr=192.0.2.1,rw\", device: \":/export\"}",
+       "compose.yaml:2:38: error: volume data: a file system of type nfs is not mounted here"},
+      {"driver_opts: {type: none, o: bind}", "error: volume data: the folder is not named"},
+      {"driver_opts: {type: none, o: bind, device: data}", "'data' is not absolute"},
+      {"driver_opts: {type: tmpfs, o: \"sise=1m\"}", "a tmpfs has no option 'sise=1m'"},
+      {"driver_opts: {size: 1g}", "the size of a folder cannot be bounded here"},
+      {"driver_opts: {share: x}", "the driver local has no option 'share'"},
+      {"driver_opts: {device: /srv/data}", "neither a type nor o: bind is given"},
+      {"driver: sshfs, driver_opts: {host: x}",
+       "the driver 'sshfs' is not here, its driver_opts cannot be honoured"},
+  };
+  const std::string service = "services: {a: {image: x, volumes: [\"data:/data\"]}}\n";
+  for (const auto& test : cases) {
+    const std::string volumes = base::cat("volumes: {data: {", test.volume, "}}\n");
+    const std::string text = refusal(service + volumes);
+    EXPECT_TRUE(*test.said == '\0' ? text == "accepted" : has(text, test.said)) << text;
+    options_.to_run = false;
+    EXPECT_EQ(refusal(), "accepted") << "config prints it";
+    options_.to_run = true;
+    EXPECT_EQ(refusal("services: {a: {image: x}}\n" + volumes), "accepted") << "nobody uses it";
+  }
+  write("compose.yaml", service +
+                            "volumes: {data: {driver_opts: {type: none, o: \"bind,noexec\", "
+                            "device: /srv/data}}}\n");
+  ASSERT_EQ(load(options_).warnings.size(), 1U);
+  EXPECT_EQ(load(options_).warnings[0].text, "volume data: the option 'noexec' has no effect yet");
+}
+
 TEST_F(Pipeline, ConsistencyOfTheReferenceLoader) {
   const struct {
     const char* keys;
