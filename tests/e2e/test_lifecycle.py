@@ -133,6 +133,44 @@ class Lifecycle(harness.Case):
         self.assertNotIn("Network", shown, "networks stay")
         self.stack("down", "-t", "1")
 
+    def test_what_nobody_asked_for(self):
+        """Services that a command is not about stay as they are, now and at the next `reconcile`."""
+        m = self.machine
+        served = FILE.replace('command: ["sleep", "1000"]', 'command: ["busybox", "httpd", "-f", "-p", "81", "-h", "/www"]\n'
+                              '    volumes: ["./www:/www:ro"]\n    ports: ["PORT:81"]').replace("    depends_on: [db]\n", "")
+        self.write("compose.yaml", served.replace("PORT", "9000").replace('"8080:80"', '"8080-8081:80"'))
+        self.stack("up", "-d", "--scale", "web=2")
+        before = m.inits(*ALL, "life-web-2")
+        everything = ("http://127.0.0.1:9000/", "http://127.0.0.1:8080/", "http://127.0.0.1:8081/")
+
+        def unchanged():
+            self.assertEqual(self.stack("reconcile").out, "")
+            self.assertEqual(m.inits(*before), before)
+            for url in everything:
+                self.assertEqual(harness.get_soon(url), "served\n", url)
+
+        self.write("compose.yaml", served.replace("PORT", "9001").replace('"8080:80"', '"8080-8081:80"')
+                   .replace("init: true", "init: true\n    environment: {NEW: x}"))
+        self.stack("run", "--rm", "-T", "job", "true")
+        unchanged()
+        self.stack("up", "-d", "job")
+        unchanged()
+        self.stack("up", "-d", "--no-recreate", "--scale", "web=2")
+        unchanged()
+        # An orphan is left alone with its port, which nobody else gets.
+        orphaned = served.replace("  db:", "  other:").replace("PORT", "9000").replace('"8080:80"', '"8080-8081:80"')
+        self.write("compose.yaml", orphaned)
+        self.assert_fails("up", "-d", "--scale", "web=2", match="port 9000 is published by life-db-1\n(.*\n)*.*remove-orphans")
+        unchanged()
+        self.write("compose.yaml", orphaned.replace("9000", "9001"))
+        self.assertIn("life-db-1", self.stack("up", "-d", "--scale", "web=2").err)
+        unchanged()
+        self.assertEqual(self.stack("plan", "--detailed-exitcode", "job").code, 0)
+        self.write("compose.yaml", orphaned)
+        self.stack("up", "-d", "--remove-orphans", "--scale", "web=2", "-t", "1")
+        self.assertEqual(harness.get_soon("http://127.0.0.1:9000/"), "served\n", "of its successor")
+        self.stack("down", "-t", "1")
+
     def test_wait_and_top(self):
         m = self.machine
         self.stack("up", "-d")
