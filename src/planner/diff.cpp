@@ -1,6 +1,7 @@
 // diff(): the decision what to do about the difference between wish and fact. Here: which services
 // are meant, networks, volumes, and the stack's published ports.
 #include <algorithm>
+#include <iterator>
 
 #include "base/text.hpp"
 #include "planner/codec.hpp"
@@ -8,6 +9,7 @@
 #include "planner/drift.hpp"
 #include "planner/graph.hpp"
 #include "planner/outcomes.hpp"
+#include "planner/restart.hpp"
 
 namespace planner {
 
@@ -33,9 +35,7 @@ Plan Differ::run() {
   diff_ports();
   remove_containers();
   for (const Container& container : plan_.desired.containers) {
-    const bool chosen = container.oneoff ? container.name == options_.oneoff
-                                         : selected_.count(container.service) != 0;
-    if (chosen && !is_left(container.name)) diff_container(container);
+    if (is_meant(container)) diff_container(container);
   }
   drop_networks();
   plan_.basis = basis_of(actual_, plan_);
@@ -247,11 +247,29 @@ void Differ::diff_volumes() {
   }
 }
 
+bool Differ::is_meant(const Container& container) const {
+  const bool chosen = container.oneoff ? container.name == options_.oneoff
+                                       : selected_.count(container.service) != 0;
+  return chosen && !is_left(container.name);
+}
+
+bool Differ::stays_ended_here(const Container& container) const {
+  const auto at = found_.find(container.name);
+  if (at == found_.end() || !stays_ended(container.restart, *at->second)) return false;
+  return options_.no_start || !is_meant(container);
+}
+
 // The stack's ports are one table, replaced in one transaction. In place before any container
 // starts: they need addresses, not processes.
 void Differ::diff_ports() {
+  const std::set<netfab::PublishedPort> published(actual_.fabric.ports.begin(),
+                                                  actual_.fabric.ports.end());
   for (const Container& container : plan_.desired.containers) {
-    plan_.ports.insert(plan_.ports.end(), container.ports.begin(), container.ports.end());
+    const bool as_they_are = stays_ended_here(container);
+    std::copy_if(container.ports.begin(), container.ports.end(), std::back_inserter(plan_.ports),
+                 [&](const netfab::PublishedPort& port) {
+                   return !as_they_are || published.count(port) != 0;
+                 });
   }
   std::vector<Reason> reasons =
       port_drift(port_differences(plan_.ports, actual_.fabric.ports), actual_.ports_table,

@@ -40,6 +40,10 @@ class Differ {
   void diff_networks();
   void diff_volumes();
   void diff_ports();
+  // Whether the plan may make, start or change it.
+  [[nodiscard]] bool is_meant(const Container& container) const;
+  // It has ended and stays so: stopped, it has given up its ports until it is started.
+  [[nodiscard]] bool stays_ended_here(const Container& container) const;
   // Networks of the last intent that nothing wants any more: after everything that was on them.
   void drop_networks();
 

@@ -448,8 +448,60 @@ TEST(Stop, RunningOnesInReverseOrder) {
     if (container.name == "shop-web-1") container.status = ContainerStatus::Exited;
   }
   EXPECT_EQ(steps_of(plan_stop(desired, actual)),
-            (Texts{"container/shop-web-2 stop", "container/shop-db-1 stop"}));
+            (Texts{"container/shop-web-2 stop", "container/shop-db-1 stop", "ports/shop remove"}));
   EXPECT_EQ(steps_of(plan_stop(desired, actual, {"db"})), Texts{"container/shop-db-1 stop"});
+}
+
+// What `stop` leaves: the model does not know who stopped.
+ActualState stopped(const DesiredState& desired, const std::string& service) {
+  ActualState out = running(desired);
+  out = apply(plan_stop(desired, out, {service}), out);
+  for (auto& container : out.containers) {
+    if (container.service == service) container.stopped_by_user = container.exit.known = true;
+  }
+  return out;
+}
+
+TEST(Stop, TakesPublishedPortsBackUntilTheStart) {
+  StackBuilder build = shop();
+  build.service("web").depends_on.clear();
+  build.service("web").restart.mode = spec::RestartMode::Always;
+  build.publish("db", 5432, 1, 5432);
+  build.network("back").internal = false;
+  const DesiredState desired = build.desire();
+  const Plan plan = plan_stop(desired, running(desired), {"web"});
+  const Step& last = plan.steps.back();
+  EXPECT_EQ(describe(last), "ports shop update");
+  EXPECT_EQ(last.after.size(), 2U) << "when all have ended";
+  EXPECT_EQ(plan.ports, desired.container("shop-db-1")->ports);
+
+  const ActualState actual = stopped(desired, "web");
+  DiffOptions options;
+  options.recorded = &desired;
+  EXPECT_TRUE(plan_reconcile(desired, actual).empty());
+  EXPECT_TRUE(plan_stop(desired, actual, {"web"}).empty());
+  options.services = {"db"};
+  EXPECT_TRUE(diff(desired, actual, options).empty());
+  DownOptions removal;
+  removal.services = {"db"};
+  EXPECT_TRUE(plan_down(desired, actual, removal).ports.empty()) << "what was stopped stays so";
+  options.services = {};
+  const Plan up = diff(desired, actual, options);
+  EXPECT_EQ(steps_of(up), (Texts{"ports/shop update", "container/shop-web-1 start",
+                                 "container/shop-web-2 start"}));
+  EXPECT_EQ(up.ports.size(), 3U);
+  EXPECT_EQ(up.steps[0].reasons[0].text, "0.0.0.0:8080/tcp → 172.17.0.3:80 added") << "no drift";
+  EXPECT_EQ(plan_start(desired, actual, {"web"}).ports, up.ports);
+  const Plan restart = plan_lifecycle(desired, actual, {Action::Restart, {"web"}, 0});
+  EXPECT_EQ(restart.steps.front().id, "ports/shop");
+  EXPECT_EQ(restart.ports, up.ports);
+  EXPECT_EQ(plan_lifecycle(desired, actual, {Action::Restart, {"db"}, 0}).step("ports/shop"),
+            nullptr);
+  // A stop that was cut short before its last step.
+  ActualState halfway = actual;
+  halfway.fabric.ports = up.ports;
+  EXPECT_EQ(steps_of(plan_stop(desired, halfway, {"web"})), Texts{"ports/shop update"});
+  EXPECT_TRUE(plan_reconcile(desired, halfway).empty()) << "left as they are";
 }
 
 TEST(Lifecycle, StartsWhatIsThereInOrderAndCreatesNothing) {
