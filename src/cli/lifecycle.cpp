@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "cli/errors.hpp"
 #include "cli/objects.hpp"
+#include "cli/preflight.hpp"
 #include "cli/repairs.hpp"
 #include "cli/signals.hpp"
 #include "cli/terminal.hpp"
@@ -69,6 +70,7 @@ int carry_out_plan(const Context& context, const Arguments& args, Recorded recor
          first = false;
          planner::Plan plan = make(intent_of(recorded), recorded.actual);
          if (plan.empty()) return {};
+         check_ports({}, paths, {recorded.intent, plan.desired, recorded.actual, plan});
          return plan;
        }});
   std::vector<WaitFailure> unready;

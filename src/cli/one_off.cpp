@@ -139,24 +139,4 @@ spec::Service one_off_service(const OneOffRequest& request) {
   return out;
 }
 
-void check_own_ports(const planner::DesiredState& desired, const std::string& one_off) {
-  const planner::Container* ours = desired.container(one_off);
-  if (ours == nullptr) return;
-  for (const planner::Container& other : desired.containers) {
-    if (other.name == one_off) continue;
-    for (const netfab::PublishedPort& theirs : other.ports) {
-      for (const netfab::PublishedPort& port : ours->ports) {
-        const bool same_address = !port.host_address || !theirs.host_address ||
-                                  *port.host_address == *theirs.host_address;
-        if (port.protocol != theirs.protocol || port.host_port != theirs.host_port ||
-            port.target.family != theirs.target.family || !same_address) {
-          continue;
-        }
-        throw base::Error(base::cat("port ", port.host_port, " is published by ", other.name),
-                          "stop the service, or publish another port with -p");
-      }
-    }
-  }
-}
-
 }  // namespace cli

@@ -21,7 +21,5 @@ struct OneOffRequest {
   bool tty = false;
 };
 spec::Service one_off_service(const OneOffRequest& request);
-// Throws base::Error when a port that the one-off publishes is another container's of the stack.
-void check_own_ports(const planner::DesiredState& desired, const std::string& one_off);
 
 }  // namespace cli

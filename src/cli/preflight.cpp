@@ -26,6 +26,11 @@ bool holds(const std::vector<PublishedPort>& ports, const PublishedPort& wanted)
                      [&](const PublishedPort& each) { return same_host_side(each, wanted); });
 }
 
+// To this very target.
+bool is_among(const std::vector<PublishedPort>& ports, const PublishedPort& wanted) {
+  return std::find(ports.begin(), ports.end(), wanted) != ports.end();
+}
+
 void choose_host_ports(planner::DesiredState& desired) {
   std::set<std::pair<netfab::Protocol, std::uint16_t>> chosen;
   for (const auto& container : desired.containers) {
@@ -172,47 +177,96 @@ Planned make_plan(const PlanRequest& request, std::unique_ptr<executor::StackLoo
   return out;
 }
 
-void check_obstacles(const spec::Loaded& loaded, const base::ProjectPaths& paths,
-                     const Planned& planned) {
-  if (planned.plan.empty()) return;
+namespace {
+
+// Two of the stack itself: one that the plan leaves alone may have what another one asks for.
+const planner::Container* holder_in_plan(const PublishedPort& port, const planner::Container& owner,
+                                         const Planned& planned) {
+  for (const planner::Container& other : planned.plan.desired.containers) {
+    if (other.name == owner.name) continue;
+    for (const PublishedPort& theirs : other.ports) {
+      const bool same_address =
+          !port.host_address || !theirs.host_address || *port.host_address == *theirs.host_address;
+      if (port.protocol == theirs.protocol && port.host_port == theirs.host_port &&
+          port.target.family == theirs.target.family && same_address &&
+          is_among(planned.plan.ports, theirs)) {
+        return &other;
+      }
+    }
+  }
+  return nullptr;
+}
+
+struct Conflicts {
+  const spec::Loaded& loaded;
+  std::vector<spec::Diagnostic> found;
+
+  void add(const PublishedPort& port, const planner::Container& owner, std::string text,
+           std::string hint) {
+    spec::Diagnostic conflict;
+    const auto service = loaded.stack.services.find(owner.service);
+    const spec::Port* origin =
+        service == loaded.stack.services.end() ? nullptr : origin_of(port, service->second);
+    if (origin != nullptr) conflict.place = origin->place;
+    conflict.text = std::move(text);
+    conflict.hint = std::move(hint);
+    // v4 and v6 of one port are one conflict to a person.
+    const bool told = std::any_of(found.begin(), found.end(), [&](const auto& each) {
+      return each.place == conflict.place && each.text == conflict.text;
+    });
+    if (!told) found.push_back(std::move(conflict));
+  }
+};
+
+}  // namespace
+
+void check_ports(const spec::Loaded& loaded, const base::ProjectPaths& paths,
+                 const Planned& planned) {
   std::vector<PublishedPort> wanted;
   std::vector<const planner::Container*> owners;
-  for (const planner::Container& container : planned.desired.containers) {
+  Conflicts conflicts{loaded, {}};
+  for (const planner::Container& container : planned.plan.desired.containers) {
     for (const PublishedPort& port : container.ports) {
-      if (holds(planned.actual.fabric.ports, port) || !holds(planned.plan.ports, port)) continue;
+      if (is_among(planned.actual.fabric.ports, port) || !is_among(planned.plan.ports, port)) {
+        continue;
+      }
+      if (const planner::Container* other = holder_in_plan(port, container, planned)) {
+        const auto& orphans = planned.plan.orphans;
+        const bool orphan = std::find(orphans.begin(), orphans.end(), other->name) != orphans.end();
+        conflicts.add(port, container,
+                      base::cat("port ", port.host_port, " is published by ", other->name),
+                      orphan ? "--remove-orphans removes it"
+                             : base::cat("stop it, or publish another port",
+                                         container.oneoff ? " with -p" : ""));
+        continue;
+      }
+      if (holds(planned.actual.fabric.ports, port)) continue;
       wanted.push_back(port);
       owners.push_back(&container);
     }
   }
-  if (!wanted.empty()) {
-    const auto& before = planned.recorded;
-    std::vector<spec::Diagnostic> conflicts;
-    for (const auto& [index, holder] : netfab::port_holders(wanted, paths.ports_table)) {
-      const PublishedPort& port = wanted[index];
-      const planner::Container& owner = *owners[index];
-      const planner::Container* recorded = before ? before->container(owner.name) : nullptr;
-      if (is_own_relay(holder, recorded != nullptr && holds(recorded->ports, port))) continue;
-      spec::Diagnostic conflict;
-      const auto service = loaded.stack.services.find(owner.service);
-      const spec::Port* origin =
-          service == loaded.stack.services.end() ? nullptr : origin_of(port, service->second);
-      if (origin != nullptr) conflict.place = origin->place;
-      conflict.text = base::cat("port ", port.host_port, "/",
-                                port.protocol == netfab::Protocol::Tcp ? "tcp" : "udp",
-                                " is taken by ", holder);
-      conflict.hint = base::cat("stop it, or publish another port of service ", owner.service);
-      // v4 and v6 of one port are one conflict to a person.
-      const bool told = std::any_of(conflicts.begin(), conflicts.end(), [&](const auto& each) {
-        return each.place == conflict.place && each.text == conflict.text;
-      });
-      if (!told) conflicts.push_back(std::move(conflict));
-    }
-    if (!conflicts.empty()) {
-      std::sort(conflicts.begin(), conflicts.end(),
-                [](const auto& a, const auto& b) { return a.place < b.place; });
-      throw spec::SpecError(std::move(conflicts), loaded.sources);
-    }
+  const auto& before = planned.recorded;
+  for (const auto& [index, holder] : netfab::port_holders(wanted, paths.ports_table)) {
+    const PublishedPort& port = wanted[index];
+    const planner::Container& owner = *owners[index];
+    const planner::Container* recorded = before ? before->container(owner.name) : nullptr;
+    if (is_own_relay(holder, recorded != nullptr && holds(recorded->ports, port))) continue;
+    conflicts.add(
+        port, owner,
+        base::cat("port ", port.host_port, "/",
+                  port.protocol == netfab::Protocol::Tcp ? "tcp" : "udp", " is taken by ", holder),
+        base::cat("stop it, or publish another port of service ", owner.service));
   }
+  if (conflicts.found.empty()) return;
+  std::sort(conflicts.found.begin(), conflicts.found.end(),
+            [](const auto& a, const auto& b) { return a.place < b.place; });
+  throw spec::SpecError(std::move(conflicts.found), loaded.sources);
+}
+
+void check_obstacles(const spec::Loaded& loaded, const base::ProjectPaths& paths,
+                     const Planned& planned) {
+  if (planned.plan.empty()) return;
+  check_ports(loaded, paths, planned);
   for (const base::Family family : {base::Family::V4, base::Family::V6}) {
     const bool forwards = std::any_of(
         planned.desired.networks.begin(), planned.desired.networks.end(),

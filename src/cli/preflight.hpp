@@ -36,6 +36,10 @@ Planned make_plan(const PlanRequest& request, std::unique_ptr<executor::StackLoo
 void check_obstacles(const spec::Loaded& loaded, const base::ProjectPaths& paths,
                      const Planned& planned);
 
+// The ports alone; `planned` may come from no file.
+void check_ports(const spec::Loaded& loaded, const base::ProjectPaths& paths,
+                 const Planned& planned);
+
 // The `ports:` entry that a published port comes from; null when there is none.
 const spec::Port* origin_of(const netfab::PublishedPort& port, const spec::Service& service);
 

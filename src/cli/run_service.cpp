@@ -116,7 +116,6 @@ class ServiceRun {
     const auto result = carry_out(
         {context_, paths_, progress, options, signals.fd(), [&]() -> std::optional<planner::Plan> {
            planned_ = make_plan({loaded_, paths_, diff_, &one_off_});
-           check_own_ports(planned_.plan.desired, name_);
            check_obstacles(loaded_, paths_, planned_);
            if (planned_.plan.empty()) return {};
            return planned_.plan;

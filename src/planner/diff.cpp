@@ -1,6 +1,7 @@
 // diff(): the decision what to do about the difference between wish and fact. Here: which services
 // are meant, networks, volumes, and the stack's published ports.
 #include <algorithm>
+#include <iterator>
 
 #include "base/text.hpp"
 #include "planner/codec.hpp"
@@ -8,6 +9,7 @@
 #include "planner/drift.hpp"
 #include "planner/graph.hpp"
 #include "planner/outcomes.hpp"
+#include "planner/restart.hpp"
 
 namespace planner {
 
@@ -33,9 +35,7 @@ Plan Differ::run() {
   diff_ports();
   remove_containers();
   for (const Container& container : plan_.desired.containers) {
-    const bool chosen = container.oneoff ? container.name == options_.oneoff
-                                         : selected_.count(container.service) != 0;
-    if (chosen && !is_left(container.name)) diff_container(container);
+    if (is_meant(container)) diff_container(container);
   }
   drop_networks();
   plan_.basis = basis_of(actual_, plan_);
@@ -54,15 +54,25 @@ void Differ::after_if_planned(Step& step, const std::string& id) const {
 }
 
 void Differ::select() {
-  std::vector<std::string> nodes = desired_.services;
-  for (const Container& container : desired_.containers) nodes.push_back(container.service);
-  const Container* oneoff = desired_.container(options_.oneoff);
-  if (options_.services.empty() && oneoff == nullptr) {
-    selected_.insert(nodes.begin(), nodes.end());
-    plan_.desired = desired_;
-    return;
+  services_.insert(desired_.services.begin(), desired_.services.end());
+  for (const Container& container : desired_.containers) services_.insert(container.service);
+  plan_.desired = desired_;
+  const bool some = !options_.services.empty() || desired_.container(options_.oneoff) != nullptr;
+  if (some) {
+    choose_services();
+    std::erase_if(plan_.desired.containers, [&](const Container& container) {
+      return selected_.count(container.service) == 0 && found_.count(container.name) == 0 &&
+             container.name != options_.oneoff;
+    });
+  } else {
+    selected_ = services_;
   }
-  DependencyGraph graph(nodes);
+  if (options_.recorded != nullptr) keep_recorded();
+  if (some) drop_what_nothing_uses();
+}
+
+void Differ::choose_services() {
+  DependencyGraph graph(std::vector<std::string>(services_.begin(), services_.end()));
   for (const Container& container : desired_.containers) {
     for (const DependencySpec& dependency : container.depends_on) {
       if (const Container* other = desired_.container(dependency.container)) {
@@ -73,21 +83,87 @@ void Differ::select() {
       graph.add_edge(container.service, owner->service);
     }
   }
+  const Container* oneoff = desired_.container(options_.oneoff);
   std::vector<std::string> wanted = options_.services;
   if (oneoff != nullptr) wanted = options_.no_deps ? wanted : dependencies_of(*oneoff);
   if (!options_.no_deps && !wanted.empty()) wanted = graph.closure(wanted);
   selected_.insert(wanted.begin(), wanted.end());
+}
 
+bool Differ::is_kept(const Container& container) const {
+  if (found_.count(container.name) == 0 || container.name == options_.oneoff) return false;
+  if (options_.recorded->container(container.name) == nullptr) return false;
+  // A step runs as what it is now when somebody new waits for it.
+  return selected_.count(container.service) == 0 || (options_.no_recreate && container.step == 0);
+}
+
+// What the plan is not about stays recorded as what it was last brought up as, or the next
+// `reconcile` would bring up what nobody asked for.
+void Differ::keep_recorded() {
+  const DesiredState& recorded = *options_.recorded;
   DesiredState& intent = plan_.desired;
-  intent = desired_;
-  const auto unwanted = [&](const Container& container) {
-    return selected_.count(container.service) == 0 && found_.count(container.name) == 0 &&
-           container.name != options_.oneoff;
-  };
-  intent.containers.erase(
-      std::remove_if(intent.containers.begin(), intent.containers.end(), unwanted),
-      intent.containers.end());
-  drop_what_nothing_uses();
+  std::set<std::string> changing;  // networks of those that the plan is about, changed in the file
+  for (const Container& container : intent.containers) {
+    if (is_kept(container)) continue;
+    for (const EndpointSpec& endpoint : container.endpoints) {
+      const Network* before = recorded.network(endpoint.network);
+      const Network* now = desired_.network(endpoint.network);
+      if (before != nullptr && now != nullptr && *before != *now) changing.insert(endpoint.network);
+    }
+  }
+  for (Container& container : intent.containers) {
+    if (!is_kept(container)) continue;
+    Container kept = *recorded.container(container.name);
+    const bool moves = kept.network == container.network &&
+                       std::any_of(kept.endpoints.begin(), kept.endpoints.end(),
+                                   [&](const EndpointSpec& endpoint) {
+                                     return changing.count(endpoint.network) != 0;
+                                   });
+    // Its network becomes another one: its place there, and the ports that lead to it, follow.
+    if (moves) {
+      kept.endpoints = std::move(container.endpoints);
+      kept.ports = std::move(container.ports);
+    }
+    container = std::move(kept);
+  }
+  for (const ActualContainer& found : actual_.containers) {
+    const Container* kept = recorded.container(found.name);
+    if (kept == nullptr || found.oneoff || desired_.container(found.name) != nullptr) continue;
+    if (!reason_to_remove(found)) intent.containers.push_back(*kept);
+  }
+  keep_networks(changing);
+}
+
+// The networks of those that stay what they are, and the volumes of those whose service is in the
+// file: as they were.
+void Differ::keep_networks(const std::set<std::string>& changing) {
+  const DesiredState& recorded = *options_.recorded;
+  DesiredState& intent = plan_.desired;
+  std::set<std::string> networks, volumes;
+  for (const Container& container : intent.containers) {
+    const bool gone = desired_.container(container.name) == nullptr;
+    if (!gone && !is_kept(container)) continue;
+    for (const EndpointSpec& endpoint : container.endpoints) networks.insert(endpoint.network);
+    if (services_.count(container.service) == 0) continue;
+    for (const MountSpec& mount : container.mounts) {
+      if (mount.type == spec::MountType::Volume) volumes.insert(mount.source);
+    }
+  }
+  for (const Network& before : recorded.networks) {
+    if (networks.count(before.name) == 0 || changing.count(before.name) != 0) continue;
+    const auto at = std::find_if(intent.networks.begin(), intent.networks.end(),
+                                 [&](const Network& now) { return now.name == before.name; });
+    if (at == intent.networks.end()) {
+      intent.networks.push_back(before);
+    } else {
+      *at = before;
+    }
+  }
+  for (const Volume& before : recorded.volumes) {
+    if (volumes.count(before.name) != 0 && intent.volume(before.name) == nullptr) {
+      intent.volumes.push_back(before);
+    }
+  }
 }
 
 std::vector<std::string> Differ::dependencies_of(const Container& container) const {
@@ -172,11 +248,29 @@ void Differ::diff_volumes() {
   }
 }
 
+bool Differ::is_meant(const Container& container) const {
+  const bool chosen = container.oneoff ? container.name == options_.oneoff
+                                       : selected_.count(container.service) != 0;
+  return chosen && !is_left(container.name);
+}
+
+bool Differ::stays_ended_here(const Container& container) const {
+  const auto at = found_.find(container.name);
+  if (at == found_.end() || !stays_ended(container.restart, *at->second)) return false;
+  return options_.no_start || !is_meant(container);
+}
+
 // The stack's ports are one table, replaced in one transaction. In place before any container
 // starts: they need addresses, not processes.
 void Differ::diff_ports() {
+  const std::set<netfab::PublishedPort> published(actual_.fabric.ports.begin(),
+                                                  actual_.fabric.ports.end());
   for (const Container& container : plan_.desired.containers) {
-    plan_.ports.insert(plan_.ports.end(), container.ports.begin(), container.ports.end());
+    const bool as_they_are = stays_ended_here(container);
+    std::copy_if(container.ports.begin(), container.ports.end(), std::back_inserter(plan_.ports),
+                 [&](const netfab::PublishedPort& port) {
+                   return !as_they_are || published.count(port) != 0;
+                 });
   }
   std::vector<Reason> reasons =
       port_drift(port_differences(plan_.ports, actual_.fabric.ports), actual_.ports_table,

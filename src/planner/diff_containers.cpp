@@ -32,41 +32,43 @@ std::vector<Reason> restart_reasons(const Container& container,
 
 }  // namespace
 
+bool Differ::is_orphan(const ActualContainer& container) const {
+  return !container.oneoff && services_.count(container.service) == 0;
+}
+
+std::optional<std::string> Differ::reason_to_remove(const ActualContainer& container) const {
+  if (container.oneoff) {
+    // As docker compose has it, one that has ended goes with the orphans.
+    const bool ended = container.status == ContainerStatus::Exited;
+    if (!ended || !options_.remove_orphans) return {};
+    return "a `run` that has ended";
+  }
+  if (is_orphan(container)) {
+    if (!options_.remove_orphans) return {};
+    return cat("service ", container.service, " is not in the stack file");
+  }
+  if (selected_.count(container.service) == 0) return {};
+  if (container.step != 0) {
+    return cat("service ", container.service, " has no such step of pre_start now");
+  }
+  const auto wanted = static_cast<unsigned>(std::count_if(
+      desired_.containers.begin(), desired_.containers.end(), [&](const Container& other) {
+        return other.service == container.service && !other.oneoff && other.step == 0;
+      }));
+  return container.index > wanted
+             ? cat("service ", container.service, " has ", wanted,
+                   wanted == 1 ? " replica now" : " replicas now")
+             : cat("service ", container.service, " has another container name now");
+}
+
 void Differ::remove_containers() {
-  const std::set<std::string> services = [&] {
-    std::set<std::string> out(desired_.services.begin(), desired_.services.end());
-    for (const Container& container : desired_.containers) out.insert(container.service);
-    return out;
-  }();
   for (const ActualContainer& container : actual_.containers) {
     if (desired_.container(container.name) != nullptr) continue;
-    std::string why;
-    if (container.oneoff) {
-      // As docker compose has it, one that has ended goes with the orphans.
-      const bool ended = container.status == ContainerStatus::Exited;
-      if (!ended || !options_.remove_orphans) continue;
-      why = "a `run` that has ended";
-    } else if (services.count(container.service) == 0) {
-      if (!options_.remove_orphans) {
-        plan_.orphans.push_back(container.name);
-        continue;
-      }
-      why = cat("service ", container.service, " is not in the stack file");
-    } else if (selected_.count(container.service) == 0) {
-      continue;
-    } else if (container.step != 0) {
-      why = cat("service ", container.service, " has no such step of pre_start now");
-    } else {
-      const auto wanted = static_cast<unsigned>(std::count_if(
-          desired_.containers.begin(), desired_.containers.end(), [&](const Container& other) {
-            return other.service == container.service && !other.oneoff && other.step == 0;
-          }));
-      why = container.index > wanted
-                ? cat("service ", container.service, " has ", wanted,
-                      wanted == 1 ? " replica now" : " replicas now")
-                : cat("service ", container.service, " has another container name now");
+    if (const auto why = reason_to_remove(container)) {
+      remove_container(full_record(container), *why);
+    } else if (is_orphan(container)) {
+      plan_.orphans.push_back(container.name);
     }
-    remove_container(full_record(container), why);
   }
   remove_leftovers();
 }

@@ -27,19 +27,31 @@ class Differ {
   void after_if_planned(Step& step, const std::string& id) const;
 
   // Which services this plan is about, and the intent that remains: a service that was not asked
-  // for and does not exist is not part of it.
+  // for and does not exist is not part of it; one that does stays what it was last brought up as.
   void select();
+  void choose_services();
+  void keep_recorded();
+  // Of a container that is there and was brought up before: this plan does not change what it is.
+  [[nodiscard]] bool is_kept(const Container& container) const;
+  void keep_networks(const std::set<std::string>& changing);
   // Services.
   [[nodiscard]] std::vector<std::string> dependencies_of(const Container& container) const;
   void drop_what_nothing_uses();
   void diff_networks();
   void diff_volumes();
   void diff_ports();
+  // Whether the plan may make, start or change it.
+  [[nodiscard]] bool is_meant(const Container& container) const;
+  // It has ended and stays so: stopped, it has given up its ports until it is started.
+  [[nodiscard]] bool stays_ended_here(const Container& container) const;
   // Networks of the last intent that nothing wants any more: after everything that was on them.
   void drop_networks();
 
   // Scaled down, renamed, or of no service any more.
   void remove_containers();
+  // Why the plan removes a container that the wish does not name; nothing: it stays.
+  [[nodiscard]] std::optional<std::string> reason_to_remove(const ActualContainer& container) const;
+  [[nodiscard]] bool is_orphan(const ActualContainer& container) const;
   void remove_container(const Container& record, const std::string& why);
   void remove_leftovers();
   // The record, and what the recorded intent adds to it where the record is older or unreadable.
@@ -94,7 +106,8 @@ class Differ {
   const ActualState& actual_;
   const DiffOptions& options_;
   Plan plan_;
-  std::set<std::string> selected_;  // services
+  std::set<std::string> services_;  // that the wish knows of
+  std::set<std::string> selected_;  // of these
   std::set<std::string> planned_;   // ids of steps
   std::set<std::string> resized_;   // networks of another mtu: their endpoints follow
   // Containers whose process is another one afterwards, under the same name: what becomes of it.

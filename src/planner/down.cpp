@@ -2,6 +2,7 @@
 // independent containers side by side. Works from what is there; what has gone already needs no
 // step.
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -129,7 +130,12 @@ class Downer {
             (!options_.only_stopped && is_meant(container.name, container.service))) {
           continue;
         }
-        plan_.ports.insert(plan_.ports.end(), container.ports.begin(), container.ports.end());
+        // Of those that are there: one that was stopped has given its ports up.
+        std::copy_if(container.ports.begin(), container.ports.end(),
+                     std::back_inserter(plan_.ports), [&](const netfab::PublishedPort& port) {
+                       const auto& there = actual_.fabric.ports;
+                       return std::find(there.begin(), there.end(), port) != there.end();
+                     });
       }
     }
     std::vector<Reason> reasons = port_differences(plan_.ports, actual_.fabric.ports);

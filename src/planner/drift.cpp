@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "planner/restart.hpp"
 #include "planner/steps.hpp"
 
 namespace planner {
@@ -154,6 +155,9 @@ std::vector<Reason> port_drift(std::vector<Reason> differences, const std::strin
   std::set<netfab::PublishedPort> before;
   if (recorded != nullptr) {
     for (const Container& container : recorded->containers) {
+      // One that was stopped has given up its ports: no drift.
+      const ActualContainer* found = actual.container(container.name);
+      if (found != nullptr && stays_ended(container.restart, *found)) continue;
       before.insert(container.ports.begin(), container.ports.end());
     }
   }

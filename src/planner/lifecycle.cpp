@@ -1,6 +1,8 @@
 // plan_start(), plan_stop(), plan_lifecycle(), plan_reconcile(): what is done to containers that
 // are there already. Each works from the recorded intent, never from a stack file.
 #include <algorithm>
+#include <iterator>
+#include <optional>
 
 #include "base/text.hpp"
 #include "planner/outcomes.hpp"
@@ -92,6 +94,22 @@ Plan without_orphans(Plan plan) {
   return plan;
 }
 
+// One transaction makes the stack's ports `ports`; nothing when they are so already.
+std::optional<Step> publish(Plan& plan, std::vector<netfab::PublishedPort> ports,
+                            const ActualState& actual) {
+  std::vector<Reason> reasons = port_differences(ports, actual.fabric.ports);
+  plan.ports = std::move(ports);
+  if (reasons.empty()) return {};
+  const Action action = plan.ports.empty()            ? Action::Remove
+                        : actual.fabric.ports.empty() ? Action::Create
+                                                      : Action::Update;
+  return make_step(Kind::Ports, action, plan.project, std::move(reasons));
+}
+
+bool is_among(const std::vector<netfab::PublishedPort>& ports, const netfab::PublishedPort& port) {
+  return std::find(ports.begin(), ports.end(), port) != ports.end();
+}
+
 }  // namespace
 
 Plan plan_stop(const DesiredState& recorded, const ActualState& actual,
@@ -120,6 +138,20 @@ Plan plan_stop(const DesiredState& recorded, const ActualState& actual,
     }
     out.steps.push_back(std::move(step));
     if (recorded.container(entry.record->name) == nullptr) out.removed.push_back(*entry.record);
+  }
+  // Others may have their ports until they are started; also those of an earlier stop that was cut
+  // short.
+  std::vector<netfab::PublishedPort> ports = actual.fabric.ports;
+  for (const Container& container : recorded.containers) {
+    const ActualContainer* found = actual.container(container.name);
+    if (found == nullptr || found->oneoff || !is_chosen(services, container.service)) continue;
+    if (!teardown.has(container.name) && !stays_ended(container.restart, *found)) continue;
+    std::erase_if(
+        ports, [&](const netfab::PublishedPort& port) { return is_among(container.ports, port); });
+  }
+  if (auto step = publish(out, std::move(ports), actual)) {
+    for (const Step& stop : out.steps) step->after.push_back(stop.id);
+    out.steps.push_back(std::move(*step));
   }
   out.outcomes = outcomes_of(out, actual);
   return out;
@@ -164,6 +196,17 @@ Plan plan_lifecycle(const DesiredState& recorded, const ActualState& actual,
       ++out.unchanged;
     }
   }
+  // What was stopped has given up its ports.
+  std::vector<netfab::PublishedPort> ports = actual.fabric.ports;
+  for (const ActualContainer& container : actual.containers) {
+    const Container* wanted = recorded.container(container.name);
+    const bool starts = options.action == Action::Restart && chosen.has(container.name) &&
+                        !is_active(container.status);
+    if (!starts || wanted == nullptr) continue;
+    std::copy_if(wanted->ports.begin(), wanted->ports.end(), std::back_inserter(ports),
+                 [&](const netfab::PublishedPort& port) { return !is_among(ports, port); });
+  }
+  if (auto step = publish(out, std::move(ports), actual)) out.steps.push_back(std::move(*step));
   // The order of an end, turned round: what others depend on comes first.
   const std::vector<Teardown::Entry> order = chosen.order();
   for (auto entry = order.rbegin(); entry != order.rend(); ++entry) {

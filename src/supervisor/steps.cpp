@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "base/crash_point.hpp"
@@ -123,6 +124,21 @@ bool Supervisor::makes_something(const planner::Plan& plan) {
     }
     return true;
   });
+}
+
+// Whether its `desired` is what shall run from now on. Where only ports are published, or taken
+// back, they tell: `stop` and `rm` do so and change nothing of the intent.
+bool Supervisor::renews_intent(const planner::Plan& plan) const {
+  planner::Plan others;
+  std::copy_if(plan.steps.begin(), plan.steps.end(), std::back_inserter(others.steps),
+               [](const planner::Step& step) { return step.kind != Kind::Ports; });
+  if (makes_something(others)) return true;
+  if (others.steps.size() == plan.steps.size()) return false;
+  return std::any_of(plan.desired.containers.begin(), plan.desired.containers.end(),
+                     [this](const auto& wanted) {
+                       const planner::Container* before = intent_.container(wanted.name);
+                       return before == nullptr || before->ports != wanted.ports;
+                     });
 }
 
 const planner::Container* Supervisor::desired_container(const std::string& name) const {
@@ -482,8 +498,12 @@ void Supervisor::release_lease(const std::string& network, const std::string& co
 // What shall run after a crash or a reboot. Written before the first step, so that whatever a death
 // leaves half-made can be found and taken down, and again when the plan has ended.
 void Supervisor::write_intent(const planner::Plan& plan) {
-  planner::DesiredState intent = makes_something(plan) ? plan.desired : intent_;
-  if (!makes_something(plan)) {
+  const bool renewed = renews_intent(plan);
+  planner::DesiredState intent = renewed ? plan.desired : intent_;
+  const bool ends_some =
+      std::any_of(plan.steps.begin(), plan.steps.end(),
+                  [](const planner::Step& step) { return step.kind != Kind::Ports; });
+  if (!renewed && ends_some) {
     std::erase_if(intent.containers, [this](const planner::Container& container) {
       return !containers_.contains(container.name) &&
              !base::exists(paths_.container_run(container.name));

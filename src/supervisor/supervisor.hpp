@@ -100,6 +100,7 @@ class Supervisor final : public executor::Actuator {
   // Under which the keeper holds a container's DNS sockets; no container has such a name.
   static std::string dns_key(const std::string& container) { return "dns:" + container; }
   static bool makes_something(const planner::Plan& plan);
+  [[nodiscard]] bool renews_intent(const planner::Plan& plan) const;
   // What must be known after a reboot (kept.cpp): at once, or within a second.
   void keep_now();
   void keep_soon();

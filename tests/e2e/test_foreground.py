@@ -69,6 +69,7 @@ services:
   talk:
     image: host
     command: ["sh", "-c", "trap 'echo bye; exit 0' TERM; echo hello from inside; while :; do sleep 0.05; done"]
+    ports: ["8080:80"]
   deaf:
     image: host
     command: ["sh", "-c", "trap '' TERM; echo deaf is ready; while :; do sleep 0.05; done"]
@@ -88,6 +89,7 @@ class Foreground(harness.Case):
         self.assertIn("bye", terminal.text, "the last words are shown")
         self.assertEqual(self.machine.ps(), [])
         self.assertEqual([row["State"] for row in self.machine.ps("-a")], ["exited"], "stopped, not removed")
+        self.assertNotIn("8080", harness.run("nft", "list", "ruleset"), "its port is free")
         self.stack("up", "-d")
         self.assertEqual(len(self.machine.ps()), 1)
         self.stack("down", "-t", "1")

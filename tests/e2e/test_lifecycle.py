@@ -1,6 +1,7 @@
 """What is done to containers that are there: stop, start, restart, kill, pause, rm, scale, wait, top, reconcile."""
 
 import signal
+import socket
 import time
 
 import harness
@@ -131,6 +132,98 @@ class Lifecycle(harness.Case):
         shown = self.stack("rm", "-fs").err
         self.assertIn("life-db-1", shown)
         self.assertNotIn("Network", shown, "networks stay")
+        self.stack("down", "-t", "1")
+
+    def test_what_nobody_asked_for(self):
+        """Services that a command is not about stay as they are, now and at the next `reconcile`."""
+        m = self.machine
+        served = FILE.replace('command: ["sleep", "1000"]', 'command: ["busybox", "httpd", "-f", "-p", "81", "-h", "/www"]\n'
+                              '    volumes: ["./www:/www:ro"]\n    ports: ["PORT:81"]').replace("    depends_on: [db]\n", "")
+        self.write("compose.yaml", served.replace("PORT", "9000").replace('"8080:80"', '"8080-8081:80"'))
+        self.stack("up", "-d", "--scale", "web=2")
+        before = m.inits(*ALL, "life-web-2")
+        everything = ("http://127.0.0.1:9000/", "http://127.0.0.1:8080/", "http://127.0.0.1:8081/")
+
+        def unchanged():
+            self.assertEqual(self.stack("reconcile").out, "")
+            self.assertEqual(m.inits(*before), before)
+            for url in everything:
+                self.assertEqual(harness.get_soon(url), "served\n", url)
+
+        self.write("compose.yaml", served.replace("PORT", "9001").replace('"8080:80"', '"8080-8081:80"')
+                   .replace("init: true", "init: true\n    environment: {NEW: x}"))
+        self.stack("run", "--rm", "-T", "job", "true")
+        unchanged()
+        self.stack("up", "-d", "job")
+        unchanged()
+        self.stack("up", "-d", "--no-recreate", "--scale", "web=2")
+        unchanged()
+        # An orphan is left alone with its port, which nobody else gets.
+        orphaned = served.replace("  db:", "  other:").replace("PORT", "9000").replace('"8080:80"', '"8080-8081:80"')
+        self.write("compose.yaml", orphaned)
+        self.assert_fails("up", "-d", "--scale", "web=2", match="port 9000 is published by life-db-1\n(.*\n)*.*remove-orphans")
+        unchanged()
+        self.write("compose.yaml", orphaned.replace("9000", "9001"))
+        self.assertIn("life-db-1", self.stack("up", "-d", "--scale", "web=2").err)
+        unchanged()
+        self.assertEqual(self.stack("plan", "--detailed-exitcode", "job").code, 0)
+        self.write("compose.yaml", orphaned)
+        self.stack("up", "-d", "--remove-orphans", "--scale", "web=2", "-t", "1")
+        self.assertEqual(harness.get_soon("http://127.0.0.1:9000/"), "served\n", "of its successor")
+        self.stack("down", "-t", "1")
+
+    def test_stop_frees_ports(self):
+        m = self.machine
+        two = FILE.replace("name: life", "name: other").replace("./www", "./www2")
+        self.write("other/compose.yaml", two)
+        self.write("other/www2/index.html", "other\n")
+        (m.work / "other/signal").mkdir()
+        self.write("compose.yaml", FILE.replace('["8080:80"]', '["8080:80", "127.0.0.1::81"]'))
+        self.stack("up", "-d")
+        chosen = self.stack("port", "web", "81").out
+        self.stack("stop", "-t", "1", "web")
+        self.assertNotIn("8080", harness.run("nft", "list", "ruleset"))
+        self.assertEqual(self.stack("reconcile").out, "", "no drift")
+        self.assertEqual(self.stack("up", "-d", "db").err.count("web"), 0)
+        shown = self.stack("plan", "--detailed-exitcode", check=False)
+        self.assertEqual(shown.code, 2)
+        self.assertRegex(shown.out, "0.0.0.0:8080/tcp .* added")
+        self.assertNotIn("nft table", shown.out)
+        self.stack("plan", "-o", "later.plan")
+        self.stack("-p", "other", "up", "-d", "web", cwd=m.work / "other")
+        self.assertEqual(harness.get_soon("http://127.0.0.1:8080/"), "other\n")
+        # Whoever has it now keeps it, and nothing is started.
+        for again in (("start", "web"), ("restart", "web"), ("up", "-d"), ("apply", "later.plan")):
+            self.assert_fails(*again, match="port 8080/tcp is taken by stack other")
+            self.assertEqual(self.state("life-web-1"), "exited", again)
+        self.stack("-p", "other", "down", "-t", "1", cwd=m.work / "other")
+        self.stack("apply", "later.plan")
+        self.assertTrue(self.served())
+        self.assertEqual(self.stack("port", "web", "81").out, chosen)
+        self.assertEqual(self.stack("plan", "--detailed-exitcode").code, 0)
+        self.stack("stop", "-t", "1")
+        self.assertNotIn("stack-ports", harness.run("nft", "list", "tables"))
+        listener = socket.create_server(("127.0.0.1", 8080))
+        self.assert_fails("start", match=r"port 8080/tcp is taken by process \S+ \(pid \d+\)")
+        self.assertEqual({row["State"] for row in m.ps("-a")}, {"exited"})
+        listener.close()
+        self.stack("restart", "-t", "1", "web")
+        self.assertTrue(self.served())
+        self.stack("start")
+        self.assertEqual(self.stack("port", "web", "81").out, chosen)
+        self.assertEqual(self.stack("reconcile").out, "")
+        self.assertEqual(self.stack("plan", "--detailed-exitcode").code, 0)
+        self.stack("down", "-t", "1")
+
+    def test_removed_stays_removed(self):
+        """Also where the ports of others are published on, and where those of the only one go."""
+        self.write("compose.yaml", FILE.replace("    init: true\n  web:", '    init: true\n    ports: ["9000:90"]\n  web:'))
+        self.stack("up", "-d")
+        self.stack("rm", "-fs", "web")
+        self.assertEqual(self.stack("reconcile").out, "")
+        self.write("compose.yaml", FILE.replace("    ports:", "    x-ports:"))
+        self.stack("up", "-d", "db")
+        self.assertEqual(self.stack("reconcile").out, "", "the last port has gone for good")
         self.stack("down", "-t", "1")
 
     def test_wait_and_top(self):

@@ -39,6 +39,21 @@ Texts steps_of(const Plan& plan) {
   return out;
 }
 
+// The world as the second run knows it: addresses stay.
+World known(const DesiredState& before) {
+  World world = StackBuilder::world();
+  for (const Network& network : before.networks) {
+    world.networks[network.name].subnets = {network.bridge.addresses.front()};
+  }
+  for (const Container& container : before.containers) {
+    for (const EndpointSpec& endpoint : container.endpoints) {
+      world.networks[endpoint.network].addresses["shop/" + container.name] = {
+          endpoint.link.addresses.front().address};
+    }
+  }
+  return world;
+}
+
 TEST(Diff, FromNothing) {
   const DesiredState desired = shop().desire();
   const Plan plan = diff(desired, ActualState{});
@@ -130,16 +145,7 @@ TEST(Diff, EachFieldHasItsEffect) {
        "0.0.0.0:8081/tcp → 172.17.1.3:80 removed"},
   };
   const DesiredState before = shop().desire();
-  World world = StackBuilder::world();  // as the second run knows it: addresses stay
-  for (const Network& network : before.networks) {
-    world.networks[network.name].subnets = {network.bridge.addresses.front()};
-  }
-  for (const Container& container : before.containers) {
-    for (const EndpointSpec& endpoint : container.endpoints) {
-      world.networks[endpoint.network].addresses["shop/" + container.name] = {
-          endpoint.link.addresses.front().address};
-    }
-  }
+  const World world = known(before);
   for (const Case& c : cases) {
     StackBuilder build = shop();
     c.change(build);
@@ -149,6 +155,87 @@ TEST(Diff, EachFieldHasItsEffect) {
       EXPECT_EQ(plan.steps[0].reasons[0].text, c.reason) << c.name;
     }
   }
+}
+
+TEST(Diff, WhatNobodyAskedForStaysRecordedAsItWas) {
+  StackBuilder build = shop();
+  build.service("web").depends_on.clear();
+  build.publish("db", 5432, 1, 5432);
+  build.network("back").internal = false;
+  const DesiredState recorded = build.desire();
+  const ActualState actual = running(recorded);
+  build.service("db").environment["A"] = "1";
+  build.service("db").ports[0].published_first = 5433;
+  build.volume("other");
+  build.service("db").mounts[0].source = "other";
+  const DesiredState desired = build.desire(known(recorded));
+  DiffOptions options;
+  options.recorded = &recorded;
+  EXPECT_FALSE(diff(desired, actual, options).empty());
+  options.services = {"web"};
+  const Plan plan = diff(desired, actual, options);
+  EXPECT_TRUE(plan.empty()) << to_text(plan);
+  EXPECT_EQ(*plan.desired.container("shop-db-1"), *recorded.container("shop-db-1"));
+  EXPECT_NE(plan.desired.volume("shop_data"), nullptr);
+  EXPECT_EQ(plan.desired.volume("shop_other"), nullptr);
+  EXPECT_TRUE(plan_reconcile(plan.desired, actual).empty());
+}
+
+TEST(Diff, NetworksOfWhatNobodyAskedForStay) {
+  StackBuilder build;
+  build.attach("web", "default");
+  build.attach("db", "back");
+  build.network("back");
+  const DesiredState recorded = build.desire();
+  const ActualState actual = running(recorded);
+  build.network("back").driver_opts["com.docker.network.driver.mtu"] = "1400";
+  build.network("back").internal = true;
+  const DesiredState desired = build.desire(known(recorded));
+  DiffOptions options;
+  options.recorded = &recorded;
+  EXPECT_FALSE(diff(desired, actual, options).empty());
+  options.services = {"web"};
+  const Plan plan = diff(desired, actual, options);
+  EXPECT_TRUE(plan.empty()) << to_text(plan);
+  EXPECT_EQ(*plan.desired.network("shop_back"), *recorded.network("shop_back"));
+  // Where one that is asked for is on it, too, all that are on it follow.
+  build.attach("web", "back");
+  const DesiredState joined = build.desire(known(recorded));
+  const Plan shared = diff(joined, actual, options);
+  EXPECT_EQ(*shared.desired.network("shop_back"), *joined.network("shop_back"));
+  EXPECT_EQ(shared.desired.container("shop-db-1")->endpoints,
+            joined.container("shop-db-1")->endpoints);
+}
+
+TEST(Diff, ReplicasAndOrphansThatStayKeepTheirPorts) {
+  StackBuilder build = shop();
+  build.service("web").depends_on.clear();
+  build.service("old");
+  build.publish("old", 9000, 1, 90);
+  const DesiredState recorded = build.desire();
+  const ActualState actual = running(recorded);
+  build.stack.services.erase("old");
+  build.service("web").replicas = 1;
+  DiffOptions options;
+  options.recorded = &recorded;
+  options.services = {"db"};
+  const DesiredState desired = build.desire(known(recorded));
+  const Plan plan = diff(desired, actual, options);
+  EXPECT_TRUE(plan.empty()) << to_text(plan);
+  EXPECT_EQ(plan.ports, actual.fabric.ports);
+  EXPECT_EQ(plan.orphans, Texts{"shop-old-1"});
+  options.services = {};
+  const Plan all = diff(desired, actual, options);
+  EXPECT_EQ(steps_of(all), (Texts{"ports/shop update", "container/shop-web-2 remove",
+                                  "endpoint/shop-web-2/shop_back remove",
+                                  "endpoint/shop-web-2/shop_default remove"}));
+  EXPECT_EQ(all.ports.size(), 2U) << "of the first replica and of the orphan";
+  const ActualState after = apply(all, actual);
+  EXPECT_TRUE(plan_reconcile(all.desired, after).empty());
+  options.recorded = &all.desired;
+  EXPECT_TRUE(diff(desired, after, options).empty());
+  options.remove_orphans = true;
+  EXPECT_EQ(diff(desired, after, options).ports.size(), 1U);
 }
 
 TEST(Diff, LeavingANetworkRemovesItsEndpointFirst) {
@@ -361,8 +448,60 @@ TEST(Stop, RunningOnesInReverseOrder) {
     if (container.name == "shop-web-1") container.status = ContainerStatus::Exited;
   }
   EXPECT_EQ(steps_of(plan_stop(desired, actual)),
-            (Texts{"container/shop-web-2 stop", "container/shop-db-1 stop"}));
+            (Texts{"container/shop-web-2 stop", "container/shop-db-1 stop", "ports/shop remove"}));
   EXPECT_EQ(steps_of(plan_stop(desired, actual, {"db"})), Texts{"container/shop-db-1 stop"});
+}
+
+// What `stop` leaves: the model does not know who stopped.
+ActualState stopped(const DesiredState& desired, const std::string& service) {
+  ActualState out = running(desired);
+  out = apply(plan_stop(desired, out, {service}), out);
+  for (auto& container : out.containers) {
+    if (container.service == service) container.stopped_by_user = container.exit.known = true;
+  }
+  return out;
+}
+
+TEST(Stop, TakesPublishedPortsBackUntilTheStart) {
+  StackBuilder build = shop();
+  build.service("web").depends_on.clear();
+  build.service("web").restart.mode = spec::RestartMode::Always;
+  build.publish("db", 5432, 1, 5432);
+  build.network("back").internal = false;
+  const DesiredState desired = build.desire();
+  const Plan plan = plan_stop(desired, running(desired), {"web"});
+  const Step& last = plan.steps.back();
+  EXPECT_EQ(describe(last), "ports shop update");
+  EXPECT_EQ(last.after.size(), 2U) << "when all have ended";
+  EXPECT_EQ(plan.ports, desired.container("shop-db-1")->ports);
+
+  const ActualState actual = stopped(desired, "web");
+  DiffOptions options;
+  options.recorded = &desired;
+  EXPECT_TRUE(plan_reconcile(desired, actual).empty());
+  EXPECT_TRUE(plan_stop(desired, actual, {"web"}).empty());
+  options.services = {"db"};
+  EXPECT_TRUE(diff(desired, actual, options).empty());
+  DownOptions removal;
+  removal.services = {"db"};
+  EXPECT_TRUE(plan_down(desired, actual, removal).ports.empty()) << "what was stopped stays so";
+  options.services = {};
+  const Plan up = diff(desired, actual, options);
+  EXPECT_EQ(steps_of(up), (Texts{"ports/shop update", "container/shop-web-1 start",
+                                 "container/shop-web-2 start"}));
+  EXPECT_EQ(up.ports.size(), 3U);
+  EXPECT_EQ(up.steps[0].reasons[0].text, "0.0.0.0:8080/tcp → 172.17.0.3:80 added") << "no drift";
+  EXPECT_EQ(plan_start(desired, actual, {"web"}).ports, up.ports);
+  const Plan restart = plan_lifecycle(desired, actual, {Action::Restart, {"web"}, 0});
+  EXPECT_EQ(restart.steps.front().id, "ports/shop");
+  EXPECT_EQ(restart.ports, up.ports);
+  EXPECT_EQ(plan_lifecycle(desired, actual, {Action::Restart, {"db"}, 0}).step("ports/shop"),
+            nullptr);
+  // A stop that was cut short before its last step.
+  ActualState halfway = actual;
+  halfway.fabric.ports = up.ports;
+  EXPECT_EQ(steps_of(plan_stop(desired, halfway, {"web"})), Texts{"ports/shop update"});
+  EXPECT_TRUE(plan_reconcile(desired, halfway).empty()) << "left as they are";
 }
 
 TEST(Lifecycle, StartsWhatIsThereInOrderAndCreatesNothing) {
@@ -439,6 +578,13 @@ TEST(NoRecreate, LeavesWhatIsThere) {
   EXPECT_EQ(plan.step("container/shop-db-1")->action, Action::Start);
   EXPECT_EQ(plan.step("container/shop-web-1"), nullptr);
   EXPECT_EQ(plan.step("container/shop-web-3")->action, Action::Create);
+  const DesiredState recorded = shop().desire();
+  options.recorded = &recorded;
+  const DesiredState desired = build.desire(known(recorded));
+  const Plan kept = diff(desired, running(recorded), options);
+  EXPECT_EQ(*kept.desired.container("shop-web-1"), *recorded.container("shop-web-1"));
+  EXPECT_EQ(*kept.desired.container("shop-web-3"), *desired.container("shop-web-3"));
+  EXPECT_TRUE(plan_reconcile(kept.desired, apply(kept, running(recorded))).empty());
 }
 
 TEST(Reconcile, LeavesWhoWouldWaitInVain) {
