@@ -165,7 +165,7 @@ std::vector<std::string> missing_in(const std::string& found, const std::string&
 bool is_untouched(const std::string& path, std::size_t size,
                   std::chrono::system_clock::time_point since) {
   struct ::stat info {};
-  if (::lstat(path.c_str(), &info) != 0 || static_cast<std::size_t>(info.st_size) != size) {
+  if (::lstat(path.c_str(), &info) != 0 || static_cast<std::size_t>(info.st_size) < size) {
     return false;
   }
   const auto written =

@@ -51,7 +51,8 @@ bool is_frozen(const std::string& group, char process_state = 0);
 std::optional<std::string> read_small(const std::string& path);
 void thaw_everywhere(const std::string& group);
 // etc.cpp: files of /etc that lack lines of ours. What the container added is its own. A file of
-// the expected length that was last written before `since`, its start, is ours and not read.
+// at least the expected length that was last written before `since`, its start, is ours and not
+// read.
 std::vector<netfab::Difference> etc_differences(const planner::Container& container,
                                                 const base::ProjectPaths& paths,
                                                 std::chrono::system_clock::time_point since);
