@@ -223,7 +223,8 @@ void Supervisor::on_request(Control::ClientId client, const nlohmann::json& requ
     }
     CRASH_POINT("control/received");
     requests_.push_back(std::move(wanted));
-    next_request();
+    // Later in this round: of a client that has gone by now it is withdrawn first.
+    loop_.soon([this] { next_request(); });
   } else if (op == "cancel") {
     if (current_ && current_->client == client) {
       if (runner_) runner_->cancel();
