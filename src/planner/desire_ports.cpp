@@ -40,10 +40,9 @@ Targets targets_of(const Container& container,
 }
 
 std::uint16_t choose_host_port(const spec::Port& port, std::uint16_t offset,
-                               const Container& container, std::uint16_t target_port,
+                               const Container& container, const netfab::PublishedPort& entry,
                                const World& world, Problems& problems) {
-  const auto earlier = world.host_ports.find(base::cat(
-      container.name, port.protocol == spec::Protocol::Tcp ? "|tcp|" : "|udp|", target_port));
+  const auto earlier = world.host_ports.find(host_port_key(container, entry));
   if (port.published_first == 0) {
     return earlier == world.host_ports.end() ? std::uint16_t{0} : earlier->second;
   }
@@ -69,7 +68,8 @@ void publish_port(const spec::Port& port, const Targets& targets, const World& w
     entry.protocol =
         port.protocol == spec::Protocol::Tcp ? netfab::Protocol::Tcp : netfab::Protocol::Udp;
     entry.target_port = static_cast<std::uint16_t>(port.target_first + offset);
-    entry.host_port = choose_host_port(port, offset, container, entry.target_port, world, problems);
+    entry.host_address = port.host_address;
+    entry.host_port = choose_host_port(port, offset, container, entry, world, problems);
     const auto publish = [&](const IpAddress& target) {
       entry.target = target;
       if (std::find(container.ports.begin(), container.ports.end(), entry) ==
@@ -78,7 +78,6 @@ void publish_port(const spec::Port& port, const Targets& targets, const World& w
       }
     };
     if (port.host_address) {
-      entry.host_address = port.host_address;
       const auto& same = port.host_address->is_v4() ? targets.v4 : targets.v6;
       const auto& other = port.host_address->is_v4() ? targets.v6 : targets.v4;
       // Another family than the container's: carried by the relay, not by the kernel's translation.
