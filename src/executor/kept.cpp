@@ -49,7 +49,7 @@ ActualContainer revive(const planner::Container& spec, std::string fingerprint,
     out.recovered = true;
     return out;
   }
-  out.status = ContainerStatus::Exited;
+  out.status = kept.created ? ContainerStatus::Created : ContainerStatus::Exited;
   out.exit = kept.running ? planner::ExitState{} : kept.exit;
   out.from_before = true;
   return out;
@@ -68,6 +68,7 @@ std::string encode_kept(const Kept& kept) {
                         {"index", each.index},
                         {"record", each.record},
                         {"running", each.running},
+                        {"created", each.created},
                         {"stopped_by_user", each.stopped_by_user},
                         {"exit_known", each.exit.known},
                         {"exit_code", each.exit.code},
@@ -92,6 +93,7 @@ std::optional<Kept> decode_kept(const std::string& text) {
       base::read_field(from, "service", each.service);
       base::read_field(from, "index", each.index);
       base::read_field(from, "running", each.running);
+      base::read_field(from, "created", each.created);
       base::read_field(from, "stopped_by_user", each.stopped_by_user);
       base::read_field(from, "exit_known", each.exit.known);
       base::read_field(from, "exit_code", each.exit.code);
@@ -112,6 +114,7 @@ KeptContainer keep(const ActualContainer& container) {
   out.index = container.index;
   out.record = record_hash(container.fingerprint);
   out.running = planner::is_active(container.status);
+  out.created = container.status == planner::ContainerStatus::Created;
   out.stopped_by_user = container.stopped_by_user;
   if (!out.running) out.exit = container.exit;
   out.created_at = container.created_at;

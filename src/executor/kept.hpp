@@ -17,6 +17,7 @@ struct KeptContainer {
   unsigned index = 1;
   std::string record;    // hash of its fingerprint: its files belong to this and to no other
   bool running = false;  // or waiting for a restart
+  bool created = false;  // and never started
   bool stopped_by_user = false;
   planner::ExitState exit;  // when it had ended
   std::chrono::system_clock::time_point created_at{};

@@ -209,13 +209,10 @@ planner::World gather_world(const WorldRequest& request) {
   gather_held_ports(request, world);
   world.routes = request.routes;
   if (recorded != nullptr) {
+    world.host_ports = planner::assigned_ports(*recorded, stack);
     for (const planner::Container& container : recorded->containers) {
       for (const planner::EndpointSpec& endpoint : container.endpoints) {
         world.links.emplace(base::cat(container.name, "|", endpoint.network), endpoint.link);
-      }
-      for (const netfab::PublishedPort& port : container.ports) {
-        const char* protocol = port.protocol == netfab::Protocol::Tcp ? "|tcp|" : "|udp|";
-        world.host_ports[base::cat(container.name, protocol, port.target_port)] = port.host_port;
       }
     }
   }

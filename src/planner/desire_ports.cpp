@@ -45,10 +45,9 @@ bool is_on(const Container& container, const std::string& network) {
 }
 
 // The host's port chosen for this one before; 0: none.
-std::uint16_t earlier_choice(const spec::Port& port, const Container& container,
-                             std::uint16_t target_port, const World& world) {
-  const auto earlier = world.host_ports.find(base::cat(
-      container.name, port.protocol == spec::Protocol::Tcp ? "|tcp|" : "|udp|", target_port));
+std::uint16_t earlier_choice(const Container& container, const netfab::PublishedPort& entry,
+                             const World& world) {
+  const auto earlier = world.host_ports.find(host_port_key(container, entry));
   return earlier == world.host_ports.end() ? std::uint16_t{0} : earlier->second;
 }
 
@@ -59,7 +58,8 @@ void publish_port(const spec::Port& port, const Targets& targets, const World& w
     entry.protocol =
         port.protocol == spec::Protocol::Tcp ? netfab::Protocol::Tcp : netfab::Protocol::Udp;
     entry.target_port = static_cast<std::uint16_t>(port.target_first + offset);
-    const std::uint16_t earlier = earlier_choice(port, container, entry.target_port, world);
+    entry.host_address = port.host_address;
+    const std::uint16_t earlier = earlier_choice(container, entry, world);
     const bool is_open = spec::is_choice(port);
     if (is_open) open.push_back({&port, earlier, {}});
     entry.host_port = is_open ? std::uint16_t{0}
@@ -76,7 +76,6 @@ void publish_port(const spec::Port& port, const Targets& targets, const World& w
       }
     };
     if (port.host_address) {
-      entry.host_address = port.host_address;
       const auto& same = port.host_address->is_v4() ? targets.v4 : targets.v6;
       const auto& other = port.host_address->is_v4() ? targets.v6 : targets.v4;
       // Another family than the container's: carried by the relay, not by the kernel's translation.

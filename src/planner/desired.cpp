@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "planner/codec.hpp"
 
 namespace planner {
@@ -101,21 +102,18 @@ Container parse_fingerprint(const std::string& text) {
   }
 }
 
-namespace {
-
-std::string port_key(const Container& container, const netfab::PublishedPort& port) {
+std::string host_port_key(const Container& container, const netfab::PublishedPort& port) {
   return base::cat(container.name, port.protocol == netfab::Protocol::Tcp ? "|tcp|" : "|udp|",
-                   port.target_port);
+                   port.target_port, port.host_address ? "|" : "",
+                   port.host_address ? port.host_address->str() : std::string());
 }
-
-}  // namespace
 
 std::vector<UnassignedPort> unassigned_ports(DesiredState& desired) {
   std::vector<UnassignedPort> out;
   for (Container& container : desired.containers) {
     for (netfab::PublishedPort& port : container.ports) {
       if (port.host_port != 0) continue;
-      const std::string key = port_key(container, port);
+      const std::string key = host_port_key(container, port);
       auto at = std::find_if(out.begin(), out.end(),
                              [&](const UnassignedPort& known) { return known.key == key; });
       if (at == out.end()) at = out.insert(out.end(), UnassignedPort{key, {}});
@@ -125,11 +123,27 @@ std::vector<UnassignedPort> unassigned_ports(DesiredState& desired) {
   return out;
 }
 
-std::map<std::string, std::uint16_t> assigned_ports(const DesiredState& desired) {
+std::map<std::string, std::uint16_t> assigned_ports(const DesiredState& desired,
+                                                    const spec::Stack& stack) {
+  const auto is_given = [&stack](const Container& container, const netfab::PublishedPort& port) {
+    const auto service = stack.services.find(container.service);
+    if (service == stack.services.end()) return false;
+    const auto& lines = service->second.ports;
+    return std::any_of(lines.begin(), lines.end(), [&port](const spec::Port& line) {
+      const bool tcp = line.protocol == spec::Protocol::Tcp;
+      // One out of an interval is a choice, too.
+      const bool fixed =
+          line.published_first != 0 && (line.published_count <= 1 || line.target_count > 1);
+      return fixed && tcp == (port.protocol == netfab::Protocol::Tcp) &&
+             port.host_port >= line.published_first &&
+             port.host_port < line.published_first + line.target_count;
+    });
+  };
   std::map<std::string, std::uint16_t> out;
   for (const Container& container : desired.containers) {
     for (const netfab::PublishedPort& port : container.ports) {
-      if (port.host_port != 0) out.emplace(port_key(container, port), port.host_port);
+      if (port.host_port == 0 || is_given(container, port)) continue;
+      out.emplace(host_port_key(container, port), port.host_port);
     }
   }
   return out;

@@ -204,7 +204,7 @@ struct World {
       volume_options;                               // driver_opts of external volumes, by name
   std::vector<base::Cidr> routes;                   // every prefix the host routes or holds
   std::vector<base::Cidr> taken;                    // subnets of other networks of ours
-  std::map<std::string, std::uint16_t> host_ports;  // "container|tcp|8080": earlier choice, kept
+  std::map<std::string, std::uint16_t> host_ports;  // by host_port_key(): earlier choice, kept
   // Host sides (the target is not set) that somebody else holds, of intervals to choose from.
   std::set<netfab::PublishedPort> held_ports;
   // "container|network" → its place there as it is, kept where the file says nothing about order: a
@@ -247,7 +247,11 @@ struct UnassignedPort {
   std::vector<netfab::PublishedPort*> entries;
 };
 std::vector<UnassignedPort> unassigned_ports(DesiredState& desired);
-// What World::host_ports should be for the next desire().
-std::map<std::string, std::uint16_t> assigned_ports(const DesiredState& desired);
+// "container|tcp|8080", and "|127.0.0.1" behind it where the port is published at one address.
+std::string host_port_key(const Container& container, const netfab::PublishedPort& port);
+// What World::host_ports should be for the next desire() of `stack`: without the numbers that the
+// file itself gives to a container.
+std::map<std::string, std::uint16_t> assigned_ports(const DesiredState& desired,
+                                                    const spec::Stack& stack);
 
 }  // namespace planner

@@ -62,7 +62,7 @@ void Differ::select() {
     choose_services();
     std::erase_if(plan_.desired.containers, [&](const Container& container) {
       return selected_.count(container.service) == 0 && found_.count(container.name) == 0 &&
-             container.name != options_.oneoff;
+             container.name != options_.oneoff && !is_kept(container);
     });
   } else {
     selected_ = services_;
@@ -91,8 +91,11 @@ void Differ::choose_services() {
 }
 
 bool Differ::is_kept(const Container& container) const {
-  if (found_.count(container.name) == 0 || container.name == options_.oneoff) return false;
-  if (options_.recorded->container(container.name) == nullptr) return false;
+  const DesiredState* recorded = options_.recorded;
+  if (recorded == nullptr || recorded->container(container.name) == nullptr) return false;
+  // A step of one that was made and never started is still to come.
+  const bool there = found_.count(container.name) != 0 || container.step != 0;
+  if (!there || container.name == options_.oneoff) return false;
   // A step runs as what it is now when somebody new waits for it.
   return selected_.count(container.service) == 0 || (options_.no_recreate && container.step == 0);
 }

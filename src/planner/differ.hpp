@@ -31,7 +31,7 @@ class Differ {
   void select();
   void choose_services();
   void keep_recorded();
-  // Of a container that is there and was brought up before: this plan does not change what it is.
+  // It was brought up before and is there, and this plan does not change what it is.
   [[nodiscard]] bool is_kept(const Container& container) const;
   void keep_networks(const std::set<std::string>& changing);
   // Services.

@@ -280,9 +280,12 @@ Plan plan_reconcile(const DesiredState& recorded, const ActualState& actual,
     if (container.step == 0 && found != nullptr && stays_ended(container.restart, *found))
       options.leave.push_back(container.name);
   }
-  // One that is stopped as a whole stays so: nobody needs its networks and ports.
+  // One that is stopped as a whole, or was never started, stays so: nobody needs its networks and
+  // ports.
   const auto is_stopped = [](const ActualContainer& found) {
-    return found.status == ContainerStatus::Exited && (found.stopped_by_user || found.step != 0);
+    return (found.status == ContainerStatus::Exited &&
+            (found.stopped_by_user || found.step != 0)) ||
+           (found.status == ContainerStatus::Created && found.stopped_by_user);
   };
   const auto is_step = [](const auto& container) { return container.step != 0; };
   const auto besides_steps = [&is_step](const auto& list) {

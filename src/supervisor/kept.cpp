@@ -17,8 +17,10 @@ void Supervisor::keep_now() {
   executor::Kept kept;
   for (const auto& [name, container] : containers_) {
     planner::ActualContainer state = container->state();
-    // One that is still on its way to its first start has no record yet.
-    if (state.status == planner::ContainerStatus::Created) continue;
+    // One that is still on its way to its first start has no record yet; one that was only made
+    // has.
+    const bool created = state.status == planner::ContainerStatus::Created;
+    if (created && !state.stopped_by_user) continue;
     state.fingerprint = planner::fingerprint(container->spec());
     kept[name] = executor::keep(state);
   }

@@ -215,6 +215,17 @@ class Lifecycle(harness.Case):
         self.assertEqual(self.stack("plan", "--detailed-exitcode").code, 0)
         self.stack("down", "-t", "1")
 
+    def test_a_chosen_port_beside_a_given_one(self):
+        self.write("compose.yaml", FILE.replace('["8080:80"]', '["127.0.0.1::80", "8080:80"]'))
+        self.stack("up", "-d")
+        before = self.machine.inits("life-web-1")
+        chosen = self.machine.container("life-web-1")["Publishers"]
+        self.stack("up", "-d")
+        self.assertEqual(self.stack("plan", "--detailed-exitcode").code, 0)
+        self.assertEqual(self.machine.container("life-web-1")["Publishers"], chosen)
+        self.assertEqual(self.machine.inits("life-web-1"), before)
+        self.stack("down", "-t", "1")
+
     def test_removed_stays_removed(self):
         """Also where the ports of others are published on, and where those of the only one go."""
         self.write("compose.yaml", FILE.replace("    init: true\n  web:", '    init: true\n    ports: ["9000:90"]\n  web:'))

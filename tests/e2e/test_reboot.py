@@ -54,6 +54,17 @@ name: three
 services:
   app: {image: host, command: ["sleep", "1000"], init: true, restart: always, pre_start: [{command: ["true"]}]}
 """
+FOUR = """
+name: four
+services:
+  app: {image: host, command: ["sleep", "1000"], init: true}
+  later:
+    image: host
+    command: ["busybox", "httpd", "-f", "-p", "80"]
+    init: true
+    ports: ["8081:80"]
+    pre_start: [{command: ["true"]}]
+"""
 SMALL = """
 name: small
 services:
@@ -72,7 +83,7 @@ class Reboot(harness.Case):
     def setUp(self):
         super().setUp()
         self.write("www/index.html", "served\n")
-        for name, text in (("one", ONE), ("two", TWO), ("three", THREE)):
+        for name, text in (("one", ONE), ("two", TWO), ("three", THREE), ("four", FOUR)):
             self.write(f"{name}/compose.yaml", text.replace("./www", str(self.machine.work / "www")))
         self.write("two/.env", "WORD=kept in mind\n")
 
@@ -88,7 +99,7 @@ class Reboot(harness.Case):
     def kill_everything(self):
         """What a reboot leaves: the data root, and nothing else."""
         m = self.machine
-        own = [pid for name in ("one", "two", "three", "small")
+        own = [pid for name in ("one", "two", "three", "four", "small")
                for role in ("stack-keeper", "stack-supervisor") for pid in m.ours(role, name)]
         for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, or one would start the other again
             for pid in own:
@@ -158,6 +169,28 @@ class Reboot(harness.Case):
         self.assertEqual(self.states("three")["three-app-1"], "running")
         for project in ("one", "two", "three"):
             self.stack("-p", project, "down", "-t", "1", "-v")
+        harness.run("umount", BOOT_ID)
+
+    def test_what_was_only_made_stays_so(self):
+        m = self.machine
+        (m.work / "two/.env").unlink()
+        for folder in ("four", "three"):
+            self.stack("create", cwd=m.work / folder)
+        self.stack("start", "app", cwd=m.work / "four")
+        self.kill_everything()
+        self.new_boot_id()
+        self.assertEqual(self.states("four"), {"four-app-1": "exited", "four-later-1": "created"})
+        lines = self.stack("reconcile", "--all").out.splitlines()
+        self.assertIn("four: container four-app-1 start: ran before the machine was restarted", lines)
+        self.assertFalse([line for line in lines if "later" in line or line.startswith("three")], lines)
+        self.assertEqual(self.states("four"), {"four-app-1": "running", "four-later-1": "created"})
+        self.assertEqual(self.states("three"), {"three-app-1": "created"})
+        self.assertEqual(self.stack("reconcile", "--all").out, "")
+        self.stack("start", "later", cwd=m.work / "four")
+        self.assertEqual(self.rows("four")["four-later-pre_start-1"]["ExitCode"], 0, "before its first start")
+        self.assertIn("404", str(m.requests(f"http://{harness.HOST_V4}:8081/")), "it answers")
+        for folder in ("four", "three"):
+            self.stack("down", "-t", "1", cwd=m.work / folder)
         harness.run("umount", BOOT_ID)
 
     def test_one_bad_stack_does_not_stop_the_others(self):

@@ -547,8 +547,32 @@ TEST(Ports, EphemeralChoiceIsKept) {
   for (auto* entry : unassigned[0].entries) entry->host_port = 40000;
   EXPECT_TRUE(unassigned_ports(desired).empty());
   World world = StackBuilder::world();
-  world.host_ports = assigned_ports(desired);
+  world.host_ports = assigned_ports(desired, build.stack);
   EXPECT_EQ(build.desire(world), desired);
+}
+
+TEST(Ports, EphemeralChoiceIsNoneOfTheNumbersInTheFile) {
+  for (const bool own_address : {true, false}) {
+    StackBuilder build;
+    build.publish("web", 0, 0, 80);
+    build.publish("web", 8080, 1, 80);
+    build.publish("web", 0, 0, 81);
+    std::vector<spec::Port>& lines = build.service("web").ports;
+    if (own_address) lines[0].host_address = ip("127.0.0.1");
+    DesiredState desired = build.desire();
+    std::uint16_t next = 40000;
+    for (const UnassignedPort& open : unassigned_ports(desired)) {
+      for (auto* entry : open.entries) entry->host_port = next;
+      ++next;
+    }
+    EXPECT_EQ(next, 40002);
+    World world = StackBuilder::world();
+    world.host_ports = assigned_ports(desired, build.stack);
+    EXPECT_EQ(build.desire(world), desired) << "each keeps its own";
+    lines[1].published_first = 40000;  // The file takes a number that was chosen.
+    world.host_ports = assigned_ports(desired, build.stack);
+    EXPECT_EQ(errors_of(build, world), Texts{});
+  }
 }
 
 // docker compose starts all of these: the loader warns, nothing is published.

@@ -298,6 +298,14 @@ TEST(PreStart, CreateAndThenStart) {
                    "container shop-web-pre_start-2 create", "container shop-web-1 start"}));
 }
 
+TEST(PreStart, OtherServicesStartFirst) {
+  const DesiredState desired = desire_all(shop_with_hooks());
+  const ActualState made = apply(diff(desired, ActualState{}, {.no_start = true}), ActualState{});
+  const Plan plan = plan_start(desired, made, {"db"});
+  EXPECT_EQ(containers_of(plan), Texts{"container shop-db-1 start"});
+  EXPECT_NE(plan.desired.container(kFirst), nullptr) << "is still to come";
+}
+
 TEST(PreStart, LifecycleIsTheReplicas) {
   const DesiredState desired = desire_all(shop_with_hooks());
   ActualState actual = up(shop_with_hooks());
