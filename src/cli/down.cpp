@@ -7,6 +7,8 @@
 #include "cli/service_images.hpp"
 #include "cli/signals.hpp"
 #include "executor/stack_look.hpp"
+#include "supervisor/client.hpp"
+#include "supervisor/keeper.hpp"
 
 namespace cli {
 
@@ -15,6 +17,23 @@ namespace {
 bool nothing_there(const Recorded& recorded) {
   return !recorded.intent && recorded.actual.containers.empty() &&
          recorded.actual.fabric.endpoints.empty() && recorded.actual.fabric.ports.empty();
+}
+
+// Keeper and supervisor without a stack may be about to begin what a command asked for that was
+// killed this moment: a plan of nothing has its turn when that has ended.
+void await_what_begins(const base::ProjectPaths& paths) {
+  constexpr int kTries = 100;
+  constexpr useconds_t kPause = 20'000;
+  for (int i = 0; i < kTries && supervisor::keeper_alive(paths); ++i) {
+    supervisor::wake(paths);
+    if (auto client = supervisor::Client::connect(paths)) {
+      planner::Plan nothing;
+      nothing.project = paths.project;
+      (void)client->apply(nothing, {}, [](const executor::StepEvent&) {});
+      return;
+    }
+    ::usleep(kPause);
+  }
 }
 
 planner::Plan make_down(const Recorded& recorded, const Arguments& args) {
@@ -49,6 +68,10 @@ int show_down(const Context& context, const Recorded& recorded, const Arguments&
 int down(const Context& context, const Arguments& args) {
   Recorded recorded = look_up(context);
   const base::ProjectPaths paths = recorded.paths;
+  if (nothing_there(recorded) && !context.globals.dry_run && ::geteuid() == 0) {
+    await_what_begins(paths);
+    recorded = look_up(context);
+  }
   const std::set<std::string> images = images_meant(context, recorded, args);
   if (nothing_there(recorded)) {
     if (!context.globals.dry_run && ::geteuid() == 0) supervisor::sweep(paths);

@@ -171,6 +171,18 @@ class Kill(harness.Case):
         self.assertEqual(m.inits(*inits), inits, "no container was restarted")
         self.stack("down", "-t", "1")
 
+    def test_down_right_after_an_up_was_killed(self):
+        """What it had asked for may be about to begin: `down` sees to it, and nothing comes after it."""
+        m = self.machine
+        for number in range(40):
+            up = m.spawn("up", "-d", stdout=subprocess.DEVNULL)
+            time.sleep(0.004 + 0.0005 * number)
+            up.kill()
+            up.wait()
+            self.stack("down", "-t", "0")
+            harness.wait_until(lambda: not m.ours("stack-keeper", "kill"), "the end of the keeper")
+            self.assertEqual(m.ps("-a"), [], f"time {number}")
+
     def test_keeper_alone(self):
         m = self.machine
         self.stack("up", "-d")
