@@ -382,8 +382,14 @@ class Machine:
         return report
 
     def unchanged(self, before):
-        """Nothing was made or ended since `before`, not even for a moment that lasts."""
-        assert not self.leaks(before), "\n".join(self.leaks(before))
+        """Nothing was made or ended since `before`, but for what comes and goes behind it: a file on its way to its place."""
+
+        def same():
+            leaks = self.leaks(before)
+            assert not leaks, "\n".join(leaks)
+            return True
+
+        wait_until(same, "as it was before", 3)
 
     # -- the end
 
