@@ -77,7 +77,7 @@ class Container {
     bool keep_network = false;
     std::function<void()> empty = {};
   };
-  void remove(RemoveOptions options, Done done);
+  void remove(const RemoveOptions& options, Done done);
   // What the next start is to launch; of one that does not run.
   void set_spec(planner::Container spec) { spec_ = std::move(spec); }
   // In place: every change that planner/fields.hpp does not want it replaced for. Its endpoints are

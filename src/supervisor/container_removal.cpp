@@ -31,7 +31,7 @@ void Container::throw_away_data() {
   throw_away(host_.paths, host_.paths.container_data(spec_.name), spec_.name);
 }
 
-void Container::remove(RemoveOptions options, Done done) {
+void Container::remove(const RemoveOptions& options, Done done) {
   stop(options.grace, [this, options, done = std::move(done)](const executor::StepResult& stopped) {
     stop_health();
     host_.logs.detach(spec_.name);

@@ -18,6 +18,7 @@ int give_back_segments(dl_phdr_info* program, std::size_t, void*) {
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
     const std::uintptr_t first = (program->dlpi_addr + segment.p_vaddr) & ~(kPage - 1);
     const std::uintptr_t end = program->dlpi_addr + segment.p_vaddr + segment.p_memsz;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader tells addresses as numbers
     ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
   }
   return 1;  // no libraries
