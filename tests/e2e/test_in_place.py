@@ -128,6 +128,7 @@ class InPlace(harness.Case):
                        "labels": {"a": "1"}})
         before = m.inits("inplace-web-1", "inplace-peer-1")
         pid = before["inplace-web-1"][0]
+        there = m.pids("inplace-web-1")  # and later the health check's, which come and go
         inode = self.sh("web", "stat -c %i /etc/hosts /etc/resolv.conf")
         self.bring_up({"extra_hosts": ["new=192.0.2.2"], "ulimits": {"nofile": 400},
                        "labels": {"a": "2"}, "dns_search": ["example.test"], "dns_opt": ["timeout:1"],
@@ -142,7 +143,7 @@ class InPlace(harness.Case):
         self.assertNotIn("192.0.2.1", hosts)
         self.assertIn("search example.test", resolver)
         self.assertIn("timeout:1", resolver)
-        for each in m.pids("inplace-web-1"):
+        for each in there:
             self.assertRegex(harness.read(f"/proc/{each}/limits"), r"Max open files +400 +400")
             self.assertEqual(harness.read(f"/proc/{each}/oom_score_adj").strip(), "500")
         ttl = harness.run("nsenter", "-n", "-t", str(pid), "cat", "/proc/sys/net/ipv4/ip_default_ttl")
