@@ -77,20 +77,28 @@ void prepare_cpuset(const std::string& dir) {
   base::write_kernel(dir + "/cgroup.clone_children", "1");
 }
 
+// False: it went from under our feet, for whoever leaves last removes the groups above.
+bool ready_cpuset(const std::string& dir) {
+  try {
+    // A group above that another program made may not hand its CPUs down.
+    if (lacks_cpus(dir)) prepare_cpuset(dir);
+    return true;
+  } catch (const base::SysError& error) {
+    if (error.errnum() != ENODEV && error.errnum() != ENOENT) throw;
+    return false;
+  }
+}
+
 // True when the group was made now. Groups above it are made and prepared as needed.
 bool make_group(const Hierarchy& hierarchy, const std::string& path) {
   const std::string dir = hierarchy.mount + path;
   const bool cpuset = !hierarchy.v2 && has(hierarchy, "cpuset");
   CRASH_POINT("cgroup/mkdir/before");
-  if (::mkdir(dir.c_str(), 0755) == 0) {
-    CRASH_POINT("cgroup/mkdir/after");
-    // A group above that another program made may not hand its CPUs down.
-    if (cpuset && lacks_cpus(dir)) prepare_cpuset(dir);
-    return true;
-  }
-  if (errno == EEXIST) {
-    if (cpuset && lacks_cpus(dir)) prepare_cpuset(dir);
-    return false;
+  const bool made = ::mkdir(dir.c_str(), 0755) == 0;
+  if (made || errno == EEXIST) {
+    if (made) CRASH_POINT("cgroup/mkdir/after");
+    if (cpuset && !ready_cpuset(dir)) return make_group(hierarchy, path);
+    return made;
   }
   if (errno != ENOENT) base::throw_errno("mkdir", dir);
   const std::string above = base::parent_dir(path);
