@@ -49,7 +49,10 @@ supervisor::ApplyResult carry_out(const ApplyRequest& request) {
   int attempt = 0;
   for (int deaths = 0; deaths < kDeaths; ++attempt) {
     // Asked to stop, it begins nothing anew.
-    if (attempt > 0 && is_readable(request.interrupt_fd)) return {.error = "cancelled"};
+    if (attempt > 0 && is_readable(request.interrupt_fd)) {
+      return {.error = base::cat("cancelled: the state of stack ", request.paths.project,
+                                 " has changed, and the plan was not made again")};
+    }
     if (attempt >= kDeaths) {
       if (base::sys::monotonic_now() >= give_up) break;
       ::usleep(static_cast<useconds_t>(1000 * ((::getpid() + attempt) % 20)));  // out of step

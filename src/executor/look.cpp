@@ -231,13 +231,18 @@ void look_at_host(planner::ActualState& actual, const base::ProjectPaths& paths)
   }
 }
 
-void look_closer(planner::ActualState& actual, const planner::DesiredState& wished,
-                 const base::ProjectPaths& paths) {
-  look_at_host(actual, paths);
-  const std::vector<Subject> subjects = begin_looks(actual, wished, nullptr);
+void look_at_subjects(const std::vector<Subject>& subjects, const planner::ActualState& actual,
+                      const base::ProjectPaths& paths) {
+  if (subjects.empty()) return;
   auto insides = std::async(std::launch::async, [&] { look_inside(subjects, actual, paths); });
   look_at_processes(subjects, paths);
   insides.get();
+}
+
+void look_closer(planner::ActualState& actual, const planner::DesiredState& wished,
+                 const base::ProjectPaths& paths) {
+  look_at_host(actual, paths);
+  look_at_subjects(begin_looks(actual, wished, nullptr), actual, paths);
   look_at_networks(actual, wished);
 }
 

@@ -34,6 +34,9 @@ void look_at_host(planner::ActualState& actual, const base::ProjectPaths& paths)
 void look_at_processes(const std::vector<Subject>& subjects, const base::ProjectPaths& paths);
 void look_inside(const std::vector<Subject>& subjects, const planner::ActualState& actual,
                  const base::ProjectPaths& paths);
+// Both, the first on a thread of its own.
+void look_at_subjects(const std::vector<Subject>& subjects, const planner::ActualState& actual,
+                      const base::ProjectPaths& paths);
 void look_at_networks(planner::ActualState& actual, const planner::DesiredState& wished);
 
 // Who holds the stack's lock and its parent, as the lock file says; nothing when it says nothing

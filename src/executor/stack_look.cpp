@@ -70,13 +70,8 @@ planner::ActualState StackLook::take_actual() {
 
 void StackLook::look_again(planner::ActualState& actual,
                            const planner::DesiredState& wished) const {
-  const std::vector<Subject> changed =
-      begin_looks(actual, wished, looked_for_ ? &*looked_for_ : nullptr);
-  if (!changed.empty()) {
-    auto insides = std::async(std::launch::async, [&] { look_inside(changed, actual, paths_); });
-    look_at_processes(changed, paths_);
-    insides.get();
-  }
+  look_at_subjects(begin_looks(actual, wished, looked_for_ ? &*looked_for_ : nullptr), actual,
+                   paths_);
   look_at_networks(actual, wished);
 }
 

@@ -1,11 +1,9 @@
 #include "executor/world.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
-#include "executor/cgroup.hpp"
 #include "executor/container_files.hpp"
 #include "executor/launch.hpp"
 #include "image/rootfs.hpp"

@@ -191,14 +191,12 @@ class QuickLook {
   }
   void add_address(const nlmsghdr& message) {
     const auto& header = header_of<ifaddrmsg>(message);
-    if (header.ifa_index == 1 || header.ifa_scope == RT_SCOPE_LINK) return;
-    const Attributes attributes(message, sizeof header);
-    auto address = attributes.address(IFA_LOCAL);
-    if (!address) address = attributes.address(IFA_ADDRESS);
+    if (header.ifa_index == 1) return;
+    const auto address = address_of(message);
     if (!address) return;
     InnerLink& link = found_[header.ifa_index].link;
-    link.addresses.push_back({*address, header.ifa_prefixlen});
-    if (link.name.empty()) link.name = attributes.text(IFA_LABEL);
+    link.addresses.push_back(*address);
+    if (link.name.empty()) link.name = Attributes(message, sizeof header).text(IFA_LABEL);
   }
   void add_route(const nlmsghdr& message) {
     const auto& header = header_of<rtmsg>(message);

@@ -46,11 +46,8 @@ void add_addresses(NetlinkSocket& socket, std::map<unsigned, LinkFacts>& links) 
   socket.dump(std::move(request), "list addresses", [&](const nlmsghdr& message) {
     const auto& header = header_of<ifaddrmsg>(message);
     const auto at = links.find(header.ifa_index);
-    if (at == links.end() || header.ifa_scope == RT_SCOPE_LINK) return;
-    const Attributes attributes(message, sizeof header);
-    auto address = attributes.address(IFA_LOCAL);
-    if (!address) address = attributes.address(IFA_ADDRESS);
-    if (address) at->second.addresses.push_back({*address, header.ifa_prefixlen});
+    if (at == links.end()) return;
+    if (const auto address = address_of(message)) at->second.addresses.push_back(*address);
   });
 }
 
@@ -86,6 +83,16 @@ std::map<unsigned, LinkFacts> dump_links(NetlinkSocket& socket, DumpParts parts)
     std::sort(entry.second.gateways.begin(), entry.second.gateways.end());
   }
   return out;
+}
+
+std::optional<Cidr> address_of(const nlmsghdr& message) {
+  const auto& header = header_of<ifaddrmsg>(message);
+  if (header.ifa_scope == RT_SCOPE_LINK) return {};
+  const Attributes attributes(message, sizeof header);
+  auto address = attributes.address(IFA_LOCAL);
+  if (!address) address = attributes.address(IFA_ADDRESS);
+  if (!address) return {};
+  return Cidr{*address, header.ifa_prefixlen};
 }
 
 LinkFacts dump_link(NetlinkSocket& socket, unsigned index) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct DumpParts {
 };
 // By ifindex, the namespace being the socket's.
 std::map<unsigned, LinkFacts> dump_links(NetlinkSocket& socket, DumpParts parts = {});
+// Of an RTM_NEWADDR; nothing for one of link scope, which is nobody's choice.
+std::optional<Cidr> address_of(const nlmsghdr& message);
 LinkFacts dump_link(NetlinkSocket& socket, unsigned index);
 
 }  // namespace netfab

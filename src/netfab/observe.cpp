@@ -96,12 +96,7 @@ std::vector<Cidr> host_routes() {
   Message addresses(RTM_GETADDR, 0, 128);
   addresses.header(ifaddrmsg{});
   socket.dump(std::move(addresses), "list addresses", [&](const nlmsghdr& message) {
-    const auto& header = header_of<ifaddrmsg>(message);
-    if (header.ifa_scope == RT_SCOPE_LINK) return;
-    const Attributes attributes(message, sizeof header);
-    auto address = attributes.address(IFA_LOCAL);
-    if (!address) address = attributes.address(IFA_ADDRESS);
-    if (address) add({*address, header.ifa_prefixlen});
+    if (const auto address = address_of(message)) add(*address);
   });
   return {found.begin(), found.end()};
 }

@@ -131,9 +131,7 @@ std::map<std::string, std::uint16_t> assigned_ports(const DesiredState& desired,
     const auto& lines = service->second.ports;
     return std::any_of(lines.begin(), lines.end(), [&port](const spec::Port& line) {
       const bool tcp = line.protocol == spec::Protocol::Tcp;
-      // One out of an interval is a choice, too.
-      const bool fixed =
-          line.published_first != 0 && (line.published_count <= 1 || line.target_count > 1);
+      const bool fixed = line.published_first != 0 && !spec::is_choice(line);
       return fixed && tcp == (port.protocol == netfab::Protocol::Tcp) &&
              port.host_port >= line.published_first &&
              port.host_port < line.published_first + line.target_count;

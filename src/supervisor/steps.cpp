@@ -281,7 +281,10 @@ void Supervisor::step_container(const planner::Step& step, Done done) {
         if (desired != nullptr && changes_fields(step)) next = *desired;
         const auto again = [this, name, next, done] {
           const auto at = containers_.find(name);
-          if (at == containers_.end()) return;
+          if (at == containers_.end()) {
+            done({false, base::cat("container ", name, " has gone"), {}});
+            return;
+          }
           answering(done, [&] {
             if (next) {
               at->second->set_spec(*next);

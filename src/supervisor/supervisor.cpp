@@ -87,12 +87,10 @@ int Supervisor::run(base::Fd first, KeeperLink::Inventory inventory) {
   keeper_watch_ = loop_.watch(keeper_.fd(), EPOLLIN, [this](std::uint32_t) { on_keeper(); });
   CRASH_POINT("control/listens");
   watch_tables();
+  const bool asked = first.valid();  // for a plan, most likely
+  if (asked) control_->adopt(std::move(first));
   empty_trash();
-  if (first) {
-    control_->adopt(std::move(first));
-  } else {
-    give_back_memory();
-  }
+  if (!asked) give_back_memory();
   next_request();
   loop_.run();
   return renew_program_.empty() ? 0 : kRenewed;

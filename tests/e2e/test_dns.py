@@ -109,8 +109,8 @@ class Dns(harness.Case):
         self.assertEqual(len(self.ask("asker", "web")[1]), 1)
         self.stack("down")
 
-    def test_forwarding(self):
-        """What is not ours is asked of the machine's own name server, never for internal networks."""
+    def serve_outside(self):
+        """A name server on the neighbour."""
         server = subprocess.Popen(
             ["ip", "netns", "exec", harness.NEIGHBOUR, sys.executable, "-B", str(harness.HERE / "query.py"),
              "--serve", harness.NEIGHBOUR_V4],
@@ -118,6 +118,10 @@ class Dns(harness.Case):
         self.machine.children.append(server)
         self.machine.before = self.machine.snapshot()
         self.assertEqual(server.stdout.readline().strip(), "ready")
+
+    def test_forwarding(self):
+        """What is not ours is asked of the machine's own name server, never for internal networks."""
+        self.serve_outside()
         resolv = self.write("resolv.conf", f"nameserver {harness.NEIGHBOUR_V4}\nsearch test\noptions timeout:7\n")
         real = os.path.realpath("/etc/resolv.conf")
         if not os.path.exists(real):
@@ -145,13 +149,7 @@ class Dns(harness.Case):
 
     def test_a_replaced_container_asks_by_its_new_settings(self):
         """Servers and the way out are those of the container that runs, whatever changed with them."""
-        server = subprocess.Popen(
-            ["ip", "netns", "exec", harness.NEIGHBOUR, sys.executable, "-B", str(harness.HERE / "query.py"),
-             "--serve", harness.NEIGHBOUR_V4],
-            stdout=subprocess.PIPE, text=True)
-        self.machine.children.append(server)
-        self.machine.before = self.machine.snapshot()
-        self.assertEqual(server.stdout.readline().strip(), "ready")
+        self.serve_outside()
         text = """
 name: names
 services:

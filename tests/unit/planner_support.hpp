@@ -237,4 +237,48 @@ inline const planner::Container& only(const planner::DesiredState& desired) {
   return desired.containers.front();
 }
 
+// Web in two replicas behind a database that must be healthy.
+inline StackBuilder shop() {
+  StackBuilder build;
+  build.network("back").internal = true;
+  build.volume("data");
+  build.attach("db", "back");
+  spec::Mount mount;
+  mount.source = "data";
+  mount.target = "/data";
+  build.service("db").mounts.push_back(mount);
+  build.attach("web", "default");
+  build.attach("web", "back");
+  build.service("web").replicas = 2;
+  build.service("web").environment["GREETING"] = "hello";
+  build.publish("web", 8080, 2, 80);
+  build.depends("web", "db", spec::Condition::Healthy);
+  return build;
+}
+
+// "container/shop-db-1 replace", one a step.
+inline std::vector<std::string> steps_of(const planner::Plan& plan) {
+  std::vector<std::string> out;
+  for (const planner::Step& step : plan.steps) {
+    const std::string text = describe(step);  // "container shop-db-1 replace"
+    out.push_back(base::cat(step.id, text.substr(text.rfind(' '))));
+  }
+  return out;
+}
+
+// The world as the second run knows it: addresses stay.
+inline planner::World known(const planner::DesiredState& before) {
+  planner::World world = StackBuilder::world();
+  for (const planner::Network& network : before.networks) {
+    world.networks[network.name].subnets = {network.bridge.addresses.front()};
+  }
+  for (const planner::Container& container : before.containers) {
+    for (const planner::EndpointSpec& endpoint : container.endpoints) {
+      world.networks[endpoint.network].addresses["shop/" + container.name] = {
+          endpoint.link.addresses.front().address};
+    }
+  }
+  return world;
+}
+
 }  // namespace planner_test
